@@ -1,0 +1,25 @@
+/* file.h - whole files in, atomic files out. */
+#ifndef ELB_FILE_H
+#define ELB_FILE_H
+
+#include "base/base.h"
+
+/* Reads a whole file. *bytes has a NUL after its last byte and is the caller's (elb_free).
+ * Errors: ELB_FAILURE (missing, unreadable), ELB_DATA (larger than `limit` bytes, not a regular file). */
+elb_status elb_file_read(elb_context *c, const char *path, int64_t limit, char **bytes, int64_t *size);
+
+/* A file that appears under its name whole or not at all: written to a temporary name beside it, synced, renamed. */
+typedef struct elb_writer elb_writer;
+
+elb_status elb_writer_open(elb_context *c, const char *path, elb_writer **writer);
+elb_status elb_writer_put(elb_writer *w, const void *bytes, size_t size);
+elb_status elb_writer_printf(elb_writer *w, const char *format, ...) ELB_PRINTF(2, 3);
+/* Both free the writer. After a failed put, commit fails too and leaves the old file as it was. w may be NULL for
+ * discard. */
+elb_status elb_writer_commit(elb_writer *w);
+void elb_writer_discard(elb_writer *w);
+
+/* mkdir -p. */
+elb_status elb_folder_make(elb_context *c, const char *path);
+
+#endif

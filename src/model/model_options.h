@@ -1,0 +1,26 @@
+/* model_options.h - the "model" and "likelihood" sections of a configuration. */
+#ifndef ELB_MODEL_OPTIONS_H
+#define ELB_MODEL_OPTIONS_H
+
+#include "base/option.h"
+
+/* elb_net_activation: tanh relu elu softplus gated linear - the hidden layers' nonlinearity (shared with posterior). */
+typedef enum elb_net_kind { ELB_NET_TANH, ELB_NET_RELU, ELB_NET_ELU, ELB_NET_SOFTPLUS, ELB_NET_GATED, ELB_NET_LINEAR } elb_net_kind;
+typedef enum elb_likelihood_kind { ELB_BERNOULLI, ELB_CONTINUOUS_BERNOULLI, ELB_GAUSSIAN } elb_likelihood_kind;
+typedef enum elb_variance_kind { ELB_VARIANCE_FIXED, ELB_VARIANCE_SCALAR, ELB_VARIANCE_PIXEL, ELB_VARIANCE_PREDICTED } elb_variance_kind;
+
+typedef struct elb_model_options {
+    int64_t latent;   /* Z */
+    elb_ints hidden;  /* decoder's hidden widths, from z to x; empty = a linear decoder */
+    int activation;   /* elb_net_kind */
+} elb_model_options;
+
+typedef struct elb_likelihood_options {
+    int type;            /* elb_likelihood_kind */
+    int variance;        /* elb_variance_kind, Gaussian only */
+    double log_variance; /* fixed value, or the start of a learned one, in log of data units squared */
+} elb_likelihood_options;
+
+extern const elb_option elb_model_option_table[], elb_likelihood_option_table[];
+
+#endif

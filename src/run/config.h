@@ -1,0 +1,29 @@
+/* config.h - the complete configuration of a run: every section, its defaults, YAML in and out, presets. */
+#ifndef ELB_CONFIG_H
+#define ELB_CONFIG_H
+
+#include <elbow/config.h>
+
+#include "data/data_options.h"
+#include "model/model_options.h"
+#include "objective/objective_options.h"
+#include "posterior/posterior_options.h"
+#include "run/run_options.h"
+
+enum { ELB_SECTION_COUNT = 9 }; /* top, data, model, likelihood, posterior, objective, optimizer, schedule, train */
+
+struct elb_config {
+    elb_context *context;
+    elb_top_options top;
+    elb_data_options data;
+    elb_model_options model;
+    elb_likelihood_options likelihood;
+    elb_posterior_options posterior;
+    elb_objective_options objective;
+    elb_optimizer_options optimizer;
+    elb_schedule_options schedule;
+    elb_train_options train;
+    elb_section sections[ELB_SECTION_COUNT + 1]; /* point into this struct */
+};
+
+#endif
