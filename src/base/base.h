@@ -39,6 +39,8 @@ void *elb_resize(elb_context *c, void *block, int64_t count, size_t size);
 void elb_free(elb_context *c, void *block); /* block may be NULL */
 char *elb_strdup(elb_context *c, const char *text);
 char *elb_format(elb_context *c, const char *format, ...) ELB_PRINTF(2, 3); /* a new string, or NULL */
+char *elb_format_list(elb_context *c, const char *format, va_list args) ELB_PRINTF(2, 0);
+void *elb_alloc_default(void *user, void *block, size_t size); /* the C library's, as an elb_alloc_fn */
 
 /* false when a*b does not fit (both must be >= 0). */
 bool elb_mul_fits(int64_t a, int64_t b, int64_t *product);
