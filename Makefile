@@ -1,0 +1,68 @@
+# The short way in; CMakeLists.txt does the work. `make help` lists the targets.
+BUILD ?= build
+JOBS = $(if $(ELBOW_JOBS),-j $(ELBOW_JOBS))
+CONFIGURE = cmake -G Ninja -S . $(ELBOW_CMAKE)
+COMPILE = cmake --build $(1) $(JOBS)
+# In sanitizer builds the statistical tests only take long: they exercise no line the others do not.
+QUICK = -LE "stat|golden|cli"
+FUZZ_SECONDS ?= 60
+
+.PHONY: all configure test asan tsan reference fuzz bench bench-peers golden lint fmt docs install help
+
+all: configure ## the command build/elbow and both libraries
+	$(call COMPILE,$(BUILD))
+
+configure:
+	@test -f $(BUILD)/build.ninja || $(CONFIGURE) -B $(BUILD)
+
+test: configure ## every test
+	$(call COMPILE,$(BUILD)) --target all tests
+	ctest --no-tests=error --test-dir $(BUILD) --output-on-failure $(JOBS)
+
+asan: ## tests under the address and undefined-behaviour sanitizers
+	$(CONFIGURE) -B $(BUILD)-asan -DELBOW_SANITIZE=address,undefined
+	$(call COMPILE,$(BUILD)-asan) --target all tests
+	ctest --no-tests=error --test-dir $(BUILD)-asan --output-on-failure $(JOBS) $(QUICK)
+
+tsan: ## tests under the thread sanitizer
+	$(CONFIGURE) -B $(BUILD)-tsan -DELBOW_SANITIZE=thread
+	$(call COMPILE,$(BUILD)-tsan) --target all tests
+	ctest --no-tests=error --test-dir $(BUILD)-tsan --output-on-failure $(JOBS) $(QUICK)
+
+reference: ## the library without oneDNN, SLEEF and OpenMP, and its tests
+	$(CONFIGURE) -B $(BUILD)-reference -DELBOW_KERNELS=reference
+	$(call COMPILE,$(BUILD)-reference) --target all tests
+	ctest --no-tests=error --test-dir $(BUILD)-reference --output-on-failure $(JOBS) $(QUICK)
+
+fuzz: ## every fuzzer for FUZZ_SECONDS (60) each, from the kept corpora
+	$(CONFIGURE) -B $(BUILD)-fuzz -DELBOW_FUZZ=ON -DCMAKE_C_COMPILER=clang
+	$(call COMPILE,$(BUILD)-fuzz)
+	tools/fuzz $(BUILD)-fuzz $(FUZZ_SECONDS)
+
+bench: configure ## the benches against the reference kernels
+	$(call COMPILE,$(BUILD)) --target benches
+	@for b in $(BUILD)/bench/bench_*; do echo "== $$b"; $$b || exit 1; done
+
+bench-peers: all ## alternating runs against PyTorch and JAX
+	bench/peers/run.sh
+
+golden: ## the golden values anew, from their independent implementation
+	tests/golden/run.sh
+
+paper-%: all ## one published table again: papers/NAME/run.sh
+	papers/$*/run.sh
+
+lint: ## format, static analysis, include directions, symbols
+	tools/lint
+
+fmt: ## clang-format on every source
+	tools/lint --fix
+
+docs: configure ## the manual page
+	$(call COMPILE,$(BUILD)) --target man
+
+install: all ## everything under CMAKE_INSTALL_PREFIX; DESTDIR is honoured
+	cmake --install $(BUILD)
+
+help: ## this list
+	@sed -n 's/^\([a-z%-]*\):[^#]*## /\1\t/p' Makefile | sort | awk -F '\t' '{ printf "make %-12s %s\n", $$1, $$2 }'

@@ -1,0 +1,12 @@
+# One libFuzzer program per file tests/fuzz/fuzz_*.c, with the address and undefined-behaviour sanitizers.
+file(GLOB sources CONFIGURE_DEPENDS tests/fuzz/fuzz_*.c)
+foreach(source IN LISTS sources)
+    get_filename_component(name ${source} NAME_WE)
+    add_executable(${name} ${source})
+    target_link_libraries(${name} PRIVATE elbow_static)
+    target_include_directories(${name} PRIVATE src tests)
+    target_compile_definitions(${name} PRIVATE ELBOW_REAL=${ELBOW_REAL})
+    target_link_options(${name} PRIVATE -fsanitize=fuzzer)
+    elbow_flags(${name})
+    set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY fuzz)
+endforeach()
