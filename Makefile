@@ -1,10 +1,9 @@
 # The short way in; CMakeLists.txt does the work. `make help` lists the targets.
 BUILD ?= build
 JOBS = $(if $(ELBOW_JOBS),-j $(ELBOW_JOBS))
+# The labels and targets of tests/ are told in tools/cmake/Tests.cmake.
 CONFIGURE = cmake -G Ninja -S . $(ELBOW_CMAKE)
 COMPILE = cmake --build $(1) $(JOBS)
-# In sanitizer builds the statistical tests only take long: they exercise no line the others do not.
-QUICK = -LE "stat|golden|cli"
 FUZZ_SECONDS ?= 60
 
 .PHONY: all configure test asan tsan reference fuzz bench bench-peers golden lint fmt docs install help
@@ -19,20 +18,20 @@ test: configure ## every test
 	$(call COMPILE,$(BUILD)) --target all tests
 	ctest --no-tests=error --test-dir $(BUILD) --output-on-failure $(JOBS)
 
-asan: ## tests under the address and undefined-behaviour sanitizers
+asan: ## quick tests under the address and undefined-behaviour sanitizers
 	$(CONFIGURE) -B $(BUILD)-asan -DELBOW_SANITIZE=address,undefined
-	$(call COMPILE,$(BUILD)-asan) --target all tests
-	ctest --no-tests=error --test-dir $(BUILD)-asan --output-on-failure $(JOBS) $(QUICK)
+	$(call COMPILE,$(BUILD)-asan) --target tests_quick
+	ctest --no-tests=error --test-dir $(BUILD)-asan --output-on-failure $(JOBS) -L quick
 
-tsan: ## tests under the thread sanitizer
+tsan: ## threaded tests under the thread sanitizer
 	$(CONFIGURE) -B $(BUILD)-tsan -DELBOW_SANITIZE=thread
-	$(call COMPILE,$(BUILD)-tsan) --target all tests
-	ctest --no-tests=error --test-dir $(BUILD)-tsan --output-on-failure $(JOBS) $(QUICK)
+	$(call COMPILE,$(BUILD)-tsan) --target tests_threads
+	ctest --no-tests=error --test-dir $(BUILD)-tsan --output-on-failure $(JOBS) -L threads
 
-reference: ## the library without oneDNN, SLEEF and OpenMP, and its tests
+reference: ## the library without oneDNN, SLEEF and OpenMP, and its quick tests
 	$(CONFIGURE) -B $(BUILD)-reference -DELBOW_KERNELS=reference
-	$(call COMPILE,$(BUILD)-reference) --target all tests
-	ctest --no-tests=error --test-dir $(BUILD)-reference --output-on-failure $(JOBS) $(QUICK)
+	$(call COMPILE,$(BUILD)-reference) --target tests_quick
+	ctest --no-tests=error --test-dir $(BUILD)-reference --output-on-failure $(JOBS) -L quick
 
 fuzz: ## every fuzzer for FUZZ_SECONDS (60) each, from the kept corpora
 	$(CONFIGURE) -B $(BUILD)-fuzz -DELBOW_FUZZ=ON -DCMAKE_C_COMPILER=clang

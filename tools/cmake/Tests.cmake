@@ -1,8 +1,12 @@
 # One program per file tests/<label>/test_*.c, one ctest entry per program, and tests/cli/*.sh on the finished command.
-# `ctest -L <label>` runs one folder; the target `tests` builds them all. A program that exits 77 was skipped.
+# A test's label is its folder's name; the target `tests` builds them all. Two more labels, each with a target, pick what
+# is worth its time under a sanitizer: `quick` (every path, but no statistics) and `threads` (whatever sets a number of
+# threads). A program that exits 77 was skipped.
 find_package(PkgConfig REQUIRED)
 pkg_check_modules(cmocka REQUIRED QUIET cmocka)
 add_custom_target(tests)
+add_custom_target(tests_quick)
+add_custom_target(tests_threads)
 
 # elbow_support(library real): tests/support.c for one type of number.
 function(elbow_support library real)
@@ -32,7 +36,17 @@ function(elbow_test label source library real)
     elbow_flags(${target})
     set_target_properties(${target} PROPERTIES RUNTIME_OUTPUT_DIRECTORY tests/${label} OUTPUT_NAME ${name})
     add_test(NAME ${label}/${name} COMMAND ${target})
-    set_tests_properties(${label}/${name} PROPERTIES LABELS ${label} SKIP_RETURN_CODE 77 TIMEOUT 300)
+    set(labels ${label})
+    if(label MATCHES "^(unit|conform|fault|fuzz|regress)$")
+        list(APPEND labels quick)
+        add_dependencies(tests_quick ${target})
+        file(STRINGS ${source} threads REGEX "threads" LIMIT_COUNT 1)
+        if(threads)
+            list(APPEND labels threads)
+            add_dependencies(tests_threads ${target})
+        endif()
+    endif()
+    set_tests_properties(${label}/${name} PROPERTIES LABELS "${labels}" SKIP_RETURN_CODE 77 TIMEOUT 300)
 endfunction()
 
 if(EXISTS ${CMAKE_SOURCE_DIR}/tests/support.c)
@@ -79,6 +93,6 @@ if(TARGET elbow)
         elbow_script(cli ${name} ${script})
     endforeach()
 endif()
-if(EXISTS ${CMAKE_SOURCE_DIR}/tools/check-rooms)
+if(NOT elbow_sanitizers)
     elbow_script(unit check_rooms ${CMAKE_SOURCE_DIR}/tools/check-rooms)
 endif()
