@@ -72,18 +72,18 @@ static bool safetensors_byte_count(const elb_safetensors_entry *e, int64_t *byte
 static elb_status safetensors_describe(elb_context *c, json_t *header, const elb_safetensors_entry *e, int64_t *offset) {
     int64_t bytes = 0;
     if (!e->name || !e->name[0] || !strcmp(e->name, safetensors_metadata_key))
-        return elb_fail(c, ELB_USAGE, "a tensor is named \"%s\"; expected a name that is neither empty nor \"%s\"",
+        return elb_fail(c, ELB_USAGE, "a tensor is named '%s'; expected a name that is neither empty nor '%s'",
                         e->name ? e->name : "", safetensors_metadata_key);
-    if (json_object_get(header, e->name)) return elb_fail(c, ELB_USAGE, "two tensors are named \"%s\"", e->name);
+    if (json_object_get(header, e->name)) return elb_fail(c, ELB_USAGE, "two tensors are named '%s'", e->name);
     if (!safetensors_byte_count(e, &bytes) || bytes > safetensors_file_limit - *offset)
-        return elb_fail(c, ELB_USAGE, "tensor \"%s\" has a negative, too large or too deep shape for one file", e->name);
+        return elb_fail(c, ELB_USAGE, "tensor '%s' has a negative, too large or too deep shape for one file", e->name);
     json_t *shape = json_array();
     for (int i = 0; i < e->rank; i++) json_array_append_new(shape, json_integer(e->shape[i]));
     json_t *description = json_pack("{s:s, s:o, s:[I,I]}", "dtype", elb_dtype_name(e->dtype), "shape", shape,
                                     "data_offsets", (json_int_t)*offset, (json_int_t)(*offset + bytes));
-    if (!description) return elb_fail(c, ELB_MEMORY, "no memory for the description of tensor \"%s\"", e->name);
+    if (!description) return elb_fail(c, ELB_MEMORY, "no memory for the description of tensor '%s'", e->name);
     if (json_object_set_new(header, e->name, description))
-        return elb_fail(c, ELB_USAGE, "the tensor name \"%s\" is not UTF-8", e->name);
+        return elb_fail(c, ELB_USAGE, "the tensor name '%s' is not UTF-8", e->name);
     *offset += bytes;
     return ELB_OK;
 }
@@ -96,9 +96,9 @@ static elb_status safetensors_put_metadata(elb_context *c, json_t *header, const
         return elb_fail(c, ELB_MEMORY, "no memory for the file's metadata");
     for (int64_t i = 0; i < m; i++) {
         if (json_object_get(object, metadata[i].key))
-            return elb_fail(c, ELB_USAGE, "two metadata texts are named \"%s\"", metadata[i].key);
+            return elb_fail(c, ELB_USAGE, "two metadata texts are named '%s'", metadata[i].key);
         if (json_object_set_new(object, metadata[i].key, json_string(metadata[i].value)))
-            return elb_fail(c, ELB_USAGE, "the metadata \"%s\" is not UTF-8", metadata[i].key);
+            return elb_fail(c, ELB_USAGE, "the metadata '%s' is not UTF-8", metadata[i].key);
     }
     return ELB_OK;
 }
@@ -113,7 +113,7 @@ static void safetensors_order(const elb_safetensors_entry *entries, int64_t n, i
 static elb_status safetensors_write(elb_context *c, const char *path, const json_t *header,
                                     const elb_safetensors_entry *entries, const int64_t *order, int64_t n) {
     char *json = json_dumps(header, JSON_COMPACT);
-    if (!json) return elb_fail(c, ELB_MEMORY, "no memory for the header of %s", path);
+    if (!json) return elb_fail(c, ELB_MEMORY, "no memory for the header of '%s'", path);
     uint64_t length = strlen(json), padded = (length + 7) / 8 * 8;
     elb_writer *w = NULL;
     elb_status status = elb_writer_open(c, path, &w);
@@ -138,7 +138,7 @@ elb_status elb_safetensors_save(elb_context *c, const char *path, const elb_safe
     if (!order) return ELB_MEMORY;
     safetensors_order(entries, n, order);
     json_t *header = json_object();
-    elb_status status = header ? ELB_OK : elb_fail(c, ELB_MEMORY, "no memory for the header of %s", path);
+    elb_status status = header ? ELB_OK : elb_fail(c, ELB_MEMORY, "no memory for the header of '%s'", path);
     if (status == ELB_OK) status = safetensors_put_metadata(c, header, metadata, m);
     for (int64_t i = 0; status == ELB_OK && i < n; i++)
         status = safetensors_describe(c, header, &entries[order[i]], &offset);
@@ -160,13 +160,13 @@ static bool safetensors_find_dtype(const char *name, elb_dtype *dtype) {
 
 static elb_status safetensors_parse_shape(elb_context *c, const json_t *shape, elb_safetensors_entry *e) {
     if (!json_is_array(shape) || json_array_size(shape) > ELB_SAFETENSORS_RANK)
-        return elb_fail(c, ELB_MODEL, "tensor \"%.100s\" has no shape of at most %d dimensions", e->name,
+        return elb_fail(c, ELB_MODEL, "tensor '%.100s' has no shape of at most %d dimensions", e->name,
                         ELB_SAFETENSORS_RANK);
     e->rank = (int)json_array_size(shape);
     for (int i = 0; i < e->rank; i++) {
         const json_t *size = json_array_get(shape, (size_t)i);
         if (!json_is_integer(size) || json_integer_value(size) < 0)
-            return elb_fail(c, ELB_MODEL, "dimension %d of tensor \"%.100s\" is not a whole number >= 0", i, e->name);
+            return elb_fail(c, ELB_MODEL, "dimension %d of tensor '%.100s' is not a whole number >= 0", i, e->name);
         e->shape[i] = json_integer_value(size);
     }
     return ELB_OK;
@@ -177,24 +177,24 @@ static elb_status safetensors_parse_entry(elb_context *c, const json_t *o, const
                                           elb_safetensors_entry *e) {
     const char *dtype = json_string_value(json_object_get(o, "dtype"));
     if (!json_is_object(o) || !dtype)
-        return elb_fail(c, ELB_MODEL, "tensor \"%.100s\" has no dtype in the header", e->name);
+        return elb_fail(c, ELB_MODEL, "tensor '%.100s' has no dtype in the header", e->name);
     if (!safetensors_find_dtype(dtype, &e->dtype))
-        return elb_fail(c, ELB_MODEL, "tensor \"%.100s\" has the unknown dtype \"%.20s\"", e->name, dtype);
+        return elb_fail(c, ELB_MODEL, "tensor '%.100s' has the unknown dtype '%.20s'", e->name, dtype);
     ELB_TRY(safetensors_parse_shape(c, json_object_get(o, "shape"), e));
 
     const json_t *offsets = json_object_get(o, "data_offsets");
     const json_t *first = json_array_get(offsets, 0), *last = json_array_get(offsets, 1);
     if (json_array_size(offsets) != 2 || !json_is_integer(first) || !json_is_integer(last))
-        return elb_fail(c, ELB_MODEL, "tensor \"%.100s\" has no pair of data_offsets", e->name);
+        return elb_fail(c, ELB_MODEL, "tensor '%.100s' has no pair of data_offsets", e->name);
     int64_t begin = json_integer_value(first), end = json_integer_value(last), bytes = 0;
     if (begin < 0 || end < begin || end > room)
         return elb_fail(c, ELB_MODEL,
-                        "tensor \"%.100s\" lies at bytes %" PRId64 "..%" PRId64 " of %" PRId64
+                        "tensor '%.100s' lies at bytes %" PRId64 "..%" PRId64 " of %" PRId64
                         "; the file is cut short or corrupt",
                         e->name, begin, end, room);
     if (!safetensors_byte_count(e, &bytes) || bytes != end - begin) {
         char text[SAFETENSORS_SHAPE_TEXT];
-        return elb_fail(c, ELB_MODEL, "tensor \"%.100s\" has %" PRId64 " bytes, which do not make %s %s", e->name,
+        return elb_fail(c, ELB_MODEL, "tensor '%.100s' has %" PRId64 " bytes, which do not make %s %s", e->name,
                         end - begin, safetensors_shape_text(e->rank, e->shape, text), dtype);
     }
     e->data = data + begin;
@@ -219,7 +219,7 @@ static elb_status safetensors_check_layout(elb_safetensors *f, const char *data,
         int64_t bytes = 0;
         safetensors_byte_count(&f->entries[i], &bytes);
         if ((const char *)f->entries[i].data != at)
-            return elb_fail(f->context, ELB_MODEL, "there is a gap or an overlap before tensor \"%.100s\"",
+            return elb_fail(f->context, ELB_MODEL, "there is a gap or an overlap before tensor '%.100s'",
                             f->entries[i].name);
         at += bytes;
     }
@@ -238,7 +238,7 @@ static elb_status safetensors_check_metadata(elb_safetensors *f) {
         return elb_fail(f->context, ELB_MODEL, "%s is not an object", safetensors_metadata_key);
     json_object_foreach(f->metadata, key, value) {
         if (!json_is_string(value))
-            return elb_fail(f->context, ELB_MODEL, "the metadata \"%.100s\" is not a text", key);
+            return elb_fail(f->context, ELB_MODEL, "the metadata '%.100s' is not a text", key);
     }
     return ELB_OK;
 }
@@ -299,7 +299,7 @@ elb_status elb_safetensors_open(elb_context *c, const char *path, elb_safetensor
         return ELB_OK;
     }
     elb_free(c, bytes);
-    return elb_fail_in(c, status, "%s", path);
+    return elb_fail_in(c, status, "'%s'", path);
 }
 
 void elb_safetensors_close(elb_safetensors *file) {
@@ -346,19 +346,19 @@ static const elb_safetensors_entry *safetensors_expect(const elb_safetensors *fi
     char expected[SAFETENSORS_SHAPE_TEXT], found[SAFETENSORS_SHAPE_TEXT];
     const elb_safetensors_entry *e = elb_safetensors_find(file, name);
     if (rank < 0 || rank > ELB_SAFETENSORS_RANK) {
-        elb_fail(file->context, ELB_MODEL, "tensor \"%s\" is wanted with %d dimensions; at most %d can be", name, rank,
+        elb_fail(file->context, ELB_MODEL, "tensor '%s' is wanted with %d dimensions; at most %d can be", name, rank,
                  ELB_SAFETENSORS_RANK);
         return NULL;
     }
     safetensors_shape_text(rank, shape, expected);
     if (!e) {
-        elb_fail(file->context, ELB_MODEL, "there is no tensor \"%s\"; expected one of shape %s", name, expected);
+        elb_fail(file->context, ELB_MODEL, "there is no tensor '%s'; expected one of shape %s", name, expected);
         return NULL;
     }
     bool same = e->rank == rank;
     for (int i = 0; same && i < rank; i++) same = e->shape[i] == shape[i];
     if (same) return e;
-    elb_fail(file->context, ELB_MODEL, "tensor \"%s\" has shape %s; expected %s", name,
+    elb_fail(file->context, ELB_MODEL, "tensor '%s' has shape %s; expected %s", name,
              safetensors_shape_text(e->rank, e->shape, found), expected);
     return NULL;
 }
@@ -369,7 +369,7 @@ elb_status elb_safetensors_read(const elb_safetensors *file, const char *name, e
     const elb_safetensors_entry *e = safetensors_expect(file, name, rank, shape);
     if (!e) return ELB_MODEL;
     if (e->dtype != dtype)
-        return elb_fail(file->context, ELB_MODEL, "tensor \"%s\" is of dtype %s; expected %s", name,
+        return elb_fail(file->context, ELB_MODEL, "tensor '%s' is of dtype %s; expected %s", name,
                         elb_dtype_name(e->dtype), elb_dtype_name(dtype));
     safetensors_byte_count(e, &bytes);
     if (bytes) memcpy(out, e->data, (size_t)bytes);
@@ -416,7 +416,7 @@ elb_status elb_safetensors_read_real(const elb_safetensors *file, const char *na
                                         : e->dtype == ELB_DTYPE_BF16 ? safetensors_bf16
                                                                      : NULL;
     if (!convert)
-        return elb_fail(file->context, ELB_MODEL, "tensor \"%s\" is of dtype %s; expected F32, F64, F16 or BF16", name,
+        return elb_fail(file->context, ELB_MODEL, "tensor '%s' is of dtype %s; expected F32, F64, F16 or BF16", name,
                         elb_dtype_name(e->dtype));
     safetensors_byte_count(e, &bytes);
     int64_t width = elb_dtype_size(e->dtype);
