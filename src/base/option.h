@@ -45,6 +45,11 @@ elb_status elb_options_reset(elb_context *c, const elb_section *sections);
 elb_status elb_options_set(elb_context *c, const elb_section *sections, const char *key, const char *value);
 /* The value as text that elb_options_set reads back to the same value (reals: shortest that round-trips). */
 elb_status elb_options_get(elb_context *c, const elb_section *sections, const char *key, char *text, size_t size);
+/* NULL when there is no such key; *section may be NULL. */
+const elb_option *elb_options_find(const elb_section *sections, const char *key, const elb_section **section);
+/* "int", "real", ... and "a whole number from 1 to 65536", "one of tanh, relu, ..." */
+const char *elb_option_type(const elb_option *option);
+void elb_option_range(const elb_option *option, char *text, size_t size);
 /* The nearest of NULL-terminated `names` to `word` by edit distance, or NULL when none is near enough to suggest. */
 const char *elb_did_you_mean(const char *word, const char *const *names);
 

@@ -1,0 +1,46 @@
+/* number.c - numbers in text, the same in every locale. */
+#include <ctype.h>
+#include <errno.h>
+#include <locale.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/number.h"
+
+bool elb_integer_parse(const char *text, int64_t *value) {
+    char *end = NULL;
+    errno = 0;
+    long long n = strtoll(text, &end, 10);
+    if (errno != 0 || end == text || *end || isspace((unsigned char)*text)) return false;
+    *value = n;
+    return true;
+}
+
+/* glibc hands out its built-in "C" locale here without allocating anything. */
+static locale_t number_locale(void) {
+    return newlocale(LC_ALL_MASK, "C", (locale_t)0);
+}
+
+bool elb_number_parse(const char *text, double *value) {
+    char *end = NULL;
+    locale_t c = number_locale();
+    if (!c) return false;
+    double x = strtod_l(text, &end, c);
+    freelocale(c);
+    if (end == text || *end || isspace((unsigned char)*text)) return false;
+    *value = x;
+    return true;
+}
+
+void elb_number_format(double value, char text[ELB_NUMBER_SIZE]) {
+    locale_t c = number_locale(), before = c ? uselocale(c) : (locale_t)0;
+    for (int digits = 15; digits <= 17; digits++) {
+        double back = 0;
+        snprintf(text, ELB_NUMBER_SIZE, "%.*g", digits, value);
+        if (elb_number_parse(text, &back) && back == value) break;
+    }
+    if (c) {
+        uselocale(before);
+        freelocale(c);
+    }
+}
