@@ -3,9 +3,8 @@
 #define ELB_MODEL_OPTIONS_H
 
 #include "base/option.h"
+#include "nn/net_kind.h"
 
-/* elb_net_activation: tanh relu elu softplus gated linear - the hidden layers' nonlinearity (shared with posterior). */
-typedef enum elb_net_kind { ELB_NET_TANH, ELB_NET_RELU, ELB_NET_ELU, ELB_NET_SOFTPLUS, ELB_NET_GATED, ELB_NET_LINEAR } elb_net_kind;
 typedef enum elb_likelihood_kind { ELB_BERNOULLI, ELB_CONTINUOUS_BERNOULLI, ELB_GAUSSIAN } elb_likelihood_kind;
 typedef enum elb_variance_kind { ELB_VARIANCE_FIXED, ELB_VARIANCE_SCALAR, ELB_VARIANCE_PIXEL, ELB_VARIANCE_PREDICTED } elb_variance_kind;
 

@@ -3,6 +3,7 @@
 #define ELB_POSTERIOR_OPTIONS_H
 
 #include "base/option.h"
+#include "nn/net_kind.h"
 
 typedef struct elb_posterior_options {
     int type;        /* index into elb_posterior_types */

@@ -1,0 +1,58 @@
+/* objective_options.c - the keys of "objective". */
+#include "objective/objective_options.h"
+
+static const char *const objective_types[] = {"elbo", "iwae", NULL}; /* in the order of elb_objective_types */
+static const char *const objective_kl_forms[] = {"closed", "sampled", NULL};
+static const char *const objective_gradients[] = {"plain", "stl", "dreg", NULL};
+static const char *const objective_warmups[] = {"none", "kl", "entropy", NULL};
+
+const elb_option elb_objective_option_table[] = {
+    {.name = "type",
+     .kind = ELB_OPTION_CHOICE,
+     .offset = offsetof(elb_objective_options, type),
+     .fallback = "elbo",
+     .choices = objective_types,
+     .help = "Bound on the log-likelihood that training maximises."},
+    {.name = "samples",
+     .kind = ELB_OPTION_INT,
+     .offset = offsetof(elb_objective_options, samples),
+     .fallback = "1",
+     .min = 1,
+     .max = 100000,
+     .help = "Posterior samples per datum and step: averaged by elbo, the K importance samples of iwae."},
+    {.name = "kl",
+     .kind = ELB_OPTION_CHOICE,
+     .offset = offsetof(elb_objective_options, kl),
+     .fallback = "closed",
+     .choices = objective_kl_forms,
+     .help = "How elbo gets the KL divergence to the prior: in closed form, or from the samples."},
+    {.name = "gradient",
+     .kind = ELB_OPTION_CHOICE,
+     .offset = offsetof(elb_objective_options, gradient),
+     .fallback = "plain",
+     .choices = objective_gradients,
+     .help = "Gradient estimator of the encoder: plain reparameterisation, stl (sticking the landing), or dreg (doubly "
+             "reparameterised)."},
+    {.name = "warmup",
+     .kind = ELB_OPTION_CHOICE,
+     .offset = offsetof(elb_objective_options, warmup),
+     .fallback = "none",
+     .choices = objective_warmups,
+     .help = "What a factor beta that grows to 1 multiplies early in training: nothing, the KL term, or log q (entropy "
+             "annealing)."},
+    {.name = "warmup_epochs",
+     .kind = ELB_OPTION_REAL,
+     .offset = offsetof(elb_objective_options, warmup_epochs),
+     .fallback = "10",
+     .min = 0.001,
+     .max = 1e6,
+     .help = "Epochs after which the warm-up's beta reaches 1."},
+    {.name = "warmup_start",
+     .kind = ELB_OPTION_REAL,
+     .offset = offsetof(elb_objective_options, warmup_start),
+     .fallback = "0",
+     .min = 0,
+     .max = 1,
+     .help = "The warm-up's beta at the first step, as a fraction."},
+    {.name = NULL},
+};
