@@ -43,7 +43,7 @@ bench: configure ## the benches against the reference kernels
 	@for b in $(BUILD)/bench/bench_*; do echo "== $$b"; $$b || exit 1; done
 
 bench-peers: all ## alternating runs against PyTorch and JAX
-	bench/peers/run.sh
+	bench/bench-peers
 
 golden: ## the golden values anew, from their independent implementation
 	tests/golden/run.sh
@@ -51,8 +51,9 @@ golden: ## the golden values anew, from their independent implementation
 paper-%: all ## one published table again: papers/NAME/run.sh
 	papers/$*/run.sh
 
-lint: ## format, static analysis, include directions, symbols
-	tools/lint
+lint: all ## format, static analysis, include directions, symbols
+	$(call COMPILE,$(BUILD)) --target tests
+	BUILD=$(BUILD) tools/lint
 
 fmt: ## clang-format on every source
 	tools/lint --fix

@@ -20,6 +20,8 @@ foreach(library IN LISTS elbow_libraries)
     string(APPEND elbow_pc_libs " -l${name}")
 endforeach()
 string(APPEND elbow_pc_libs " ${CMAKE_THREAD_LIBS_INIT}")
+# Relative to where elbow.pc lies, so that an installed tree may be moved.
+file(RELATIVE_PATH elbow_pc_prefix /prefix/${CMAKE_INSTALL_LIBDIR}/pkgconfig /prefix)
 configure_file(tools/cmake/elbow.pc.in elbow.pc @ONLY)
 install(FILES ${CMAKE_BINARY_DIR}/elbow.pc DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig)
 

@@ -1,7 +1,7 @@
 # One program per file tests/<label>/test_*.c, one ctest entry per program, and tests/cli/*.sh on the finished command.
 # A test's label is its folder's name; the target `tests` builds them all. Two more labels, each with a target, pick what
-# is worth its time under a sanitizer: `quick` (every path, but no statistics) and `threads` (whatever sets a number of
-# threads). A program that exits 77 was skipped.
+# is worth its time under a sanitizer: `quick` (every path, but no statistics) and `threads` (whatever runs on more
+# than one thread). A program that exits 77 was skipped.
 find_package(PkgConfig REQUIRED)
 pkg_check_modules(cmocka REQUIRED QUIET cmocka)
 add_custom_target(tests)
@@ -40,7 +40,7 @@ function(elbow_test label source library real)
     if(label MATCHES "^(unit|conform|fault|fuzz|regress)$")
         list(APPEND labels quick)
         add_dependencies(tests_quick ${target})
-        file(STRINGS ${source} threads REGEX "threads" LIMIT_COUNT 1)
+        file(STRINGS ${source} threads REGEX "pool|threads *= *[^ 1]" LIMIT_COUNT 1)
         if(threads)
             list(APPEND labels threads)
             add_dependencies(tests_threads ${target})

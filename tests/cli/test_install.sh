@@ -1,0 +1,57 @@
+#!/bin/sh
+# Installs into an empty folder and builds the examples against it as a user would: through pkg-config (shared and
+# static) and through CMake's find_package; runs each. Skipped (77) while there is no example.
+set -eu
+: "${ELBOW_BUILD:?}" "${ELBOW_SOURCE:?}"
+ls "$ELBOW_SOURCE"/examples/*.c >/dev/null 2>&1 || exit 77
+scratch=$(mktemp -d)
+trap 'rm -rf "$scratch"' EXIT
+prefix=$scratch/prefix
+
+cmake --install "$ELBOW_BUILD" --prefix "$prefix" >"$scratch/install.log" || { cat "$scratch/install.log"; exit 1; }
+lib=$(dirname "$(find "$prefix" -name 'libelbow.so')")
+export PKG_CONFIG_PATH="$lib/pkgconfig" LD_LIBRARY_PATH="$lib"
+compiler=$(sed -n 's/^CMAKE_C_COMPILER:[A-Z]*=//p' "$ELBOW_BUILD/CMakeCache.txt")
+# What the example prints for a person is not this test's business.
+run() {
+    echo "running $1"
+    (mkdir -p "$1.out" && cd "$1.out" && "$1") >"$1.log" 2>&1 || { cat "$1.log"; exit 1; }
+}
+
+"$prefix/bin/elbow" --version >/dev/null
+[ -s "$prefix/share/man/man1/elbow.1" ] || { echo "the manual page was not installed"; exit 1; }
+for example in "$ELBOW_SOURCE"/examples/*.c; do
+    name=$(basename "$example" .c)
+    # shellcheck disable=SC2046 # flags are words
+    {
+        "$compiler" -std=c11 -Wall -Wextra -Werror "$example" -o "$scratch/$name-shared" \
+            $(pkg-config --cflags --libs elbow)
+        "$compiler" -std=c11 -Wall -Wextra -Werror "$example" -o "$scratch/$name-static" \
+            $(pkg-config --cflags elbow) "$lib/libelbow.a" $(pkg-config --static --libs-only-l elbow | sed 's/-lelbow//')
+    }
+    run "$scratch/$name-shared"
+done
+
+mkdir "$scratch/user"
+cat >"$scratch/user/CMakeLists.txt" <<END
+cmake_minimum_required(VERSION 3.22)
+project(user C)
+find_package(elbow 0.1 REQUIRED)
+file(GLOB examples "$ELBOW_SOURCE/examples/*.c")
+foreach(example IN LISTS examples)
+    get_filename_component(name \${example} NAME_WE)
+    add_executable(\${name}_shared \${example})
+    target_link_libraries(\${name}_shared elbow::elbow)
+    add_executable(\${name}_static \${example})
+    target_link_libraries(\${name}_static elbow::elbow_static)
+endforeach()
+END
+unset LD_LIBRARY_PATH
+cmake -G Ninja -S "$scratch/user" -B "$scratch/user/build" -DCMAKE_PREFIX_PATH="$prefix" -DCMAKE_C_COMPILER="$compiler" \
+    >"$scratch/cmake.log" || { cat "$scratch/cmake.log"; exit 1; }
+cmake --build "$scratch/user/build" >"$scratch/build.log" || { cat "$scratch/build.log"; exit 1; }
+for program in "$scratch"/user/build/*_shared "$scratch"/user/build/*_static; do
+    [ -x "$program" ] || exit 1
+    ldd "$program" >/dev/null
+done
+run "$(find "$scratch/user/build" -maxdepth 1 -name '*_static' | sort | head -n 1)"
