@@ -30,6 +30,7 @@ for example in "$ELBOW_SOURCE"/examples/*.c; do
             $(pkg-config --cflags elbow) "$lib/libelbow.a" $(pkg-config --static --libs-only-l elbow | sed 's/-lelbow//')
     }
     run "$scratch/$name-shared"
+    run "$scratch/$name-static"
 done
 
 mkdir "$scratch/user"
@@ -50,8 +51,4 @@ unset LD_LIBRARY_PATH
 cmake -G Ninja -S "$scratch/user" -B "$scratch/user/build" -DCMAKE_PREFIX_PATH="$prefix" -DCMAKE_C_COMPILER="$compiler" \
     >"$scratch/cmake.log" || { cat "$scratch/cmake.log"; exit 1; }
 cmake --build "$scratch/user/build" >"$scratch/build.log" || { cat "$scratch/build.log"; exit 1; }
-for program in "$scratch"/user/build/*_shared "$scratch"/user/build/*_static; do
-    [ -x "$program" ] || exit 1
-    ldd "$program" >/dev/null
-done
-run "$(find "$scratch/user/build" -maxdepth 1 -name '*_static' | sort | head -n 1)"
+for program in "$scratch"/user/build/*_shared "$scratch"/user/build/*_static; do run "$program"; done
