@@ -1,0 +1,62 @@
+/* presets.c - configurations with a name. Each sets only what it is about; all else stays as it was. */
+#include <stddef.h>
+
+#include <elbow/config.h>
+
+#define PRESETS_PAPER                                                                                                  \
+    "model: {latent: 50, hidden: [200, 200], activation: tanh}\n"                                                      \
+    "likelihood: {type: bernoulli}\n"                                                                                  \
+    "posterior: {type: ffg, hidden: [200, 200], activation: tanh}\n"
+/* Burda et al. 2016 (arXiv 1509.00519), section 5 and its published code. */
+#define PRESETS_BURDA                                                                                                  \
+    PRESETS_PAPER                                                                                                      \
+    "data: {binarise: dynamic, validation: 400}\n"                                                                     \
+    "optimizer: {type: adam, rate: 1e-3, beta1: 0.9, beta2: 0.999, epsilon: 1e-4}\n"                                   \
+    "schedule: {type: iwae, reset_moments: false}\n"                                                                   \
+    "train: {epochs: 3280, batch: 20, output_bias: true}\n"
+
+static const elb_preset presets_list[] = {
+    {"avi", "the standard VAE: 784-200-200-50 tanh, Bernoulli, dynamic binarisation, closed-form KL, 20 epochs",
+     PRESETS_PAPER "data: {binarise: dynamic}\n"
+                   "objective: {type: elbo, samples: 1, kl: closed, gradient: plain, warmup: none}\n"
+                   "optimizer: {type: adam, rate: 1e-3, beta1: 0.9, beta2: 0.999, epsilon: 1e-8}\n"
+                   "schedule: {type: constant}\n"
+                   "train: {epochs: 20, batch: 100, output_bias: true}\n"},
+    {"iwae-paper", "Burda et al. 2016, one stochastic layer, K = 1: 3280 epochs in eight stages, batch 20",
+     PRESETS_BURDA "objective: {type: elbo, samples: 1, kl: closed, gradient: plain, warmup: none}\n"},
+    {"iwae-paper-k5", "Burda et al. 2016, one stochastic layer, IWAE with K = 5: 3280 epochs in eight stages, batch 20",
+     PRESETS_BURDA "objective: {type: iwae, samples: 5, gradient: plain, warmup: none}\n"},
+    {"linear-gaussian", "linear encoder and decoder, one learned Gaussian variance: its optimum is probabilistic PCA",
+     "data: {binarise: none}\n"
+     "model: {latent: 2, hidden: [], activation: linear}\n"
+     "likelihood: {type: gaussian, variance: scalar, log_variance: 0}\n"
+     "posterior: {type: ffg, hidden: [], activation: linear}\n"
+     "objective: {type: elbo, samples: 1, kl: closed, gradient: plain, warmup: none}\n"
+     "optimizer: {type: adam, rate: 1e-2, beta1: 0.9, beta2: 0.999, epsilon: 1e-8}\n"
+     "schedule: {type: cosine, final_rate: 0}\n"
+     "train: {epochs: 200, batch: 100, output_bias: true}\n"},
+    {"gaussian", "continuous images: 784-300-300-10 ReLU, Gaussian with one learned variance, batch 500",
+     "data: {binarise: none}\n"
+     "model: {latent: 10, hidden: [300, 300], activation: relu}\n"
+     /* Started at the data's variance, the posterior would collapse before the decoder has learned anything. */
+     "likelihood: {type: gaussian, variance: scalar, log_variance: -4}\n"
+     "posterior: {type: ffg, hidden: [300, 300], activation: relu}\n"
+     "objective: {type: elbo, samples: 1, kl: closed, gradient: plain, warmup: none}\n"
+     "optimizer: {type: adam, rate: 1e-3, beta1: 0.9, beta2: 0.999, epsilon: 1e-8}\n"
+     "schedule: {type: constant}\n"
+     "train: {epochs: 40, batch: 500, output_bias: true}\n"},
+    {"table", "tables of numbers: latent 4, 64-64 ReLU, Gaussian with one learned variance per column, KL warm-up",
+     "data: {binarise: none}\n"
+     "model: {latent: 4, hidden: [64, 64], activation: relu}\n"
+     "likelihood: {type: gaussian, variance: pixel, log_variance: 0}\n"
+     "posterior: {type: ffg, hidden: [64, 64], activation: relu}\n"
+     "objective: {type: elbo, samples: 1, kl: closed, gradient: plain, warmup: kl, warmup_epochs: 10}\n"
+     "optimizer: {type: adam, rate: 1e-3, beta1: 0.9, beta2: 0.999, epsilon: 1e-8}\n"
+     "schedule: {type: constant}\n"
+     "train: {epochs: 100, batch: 64, output_bias: true}\n"},
+    {NULL, NULL, NULL},
+};
+
+const elb_preset *elb_presets(void) {
+    return presets_list;
+}
