@@ -12,11 +12,13 @@
 
 /* --- faults --- */
 
-static int fault_due(int64_t *countdown) {
+static int fault_due(int64_t *countdown)
+{
     return *countdown > 0 && --*countdown == 0;
 }
 
-void *fault_alloc(void *user, void *block, size_t size) {
+void *fault_alloc(void *user, void *block, size_t size)
+{
     fault *f = user;
     if (size == 0) {
         if (block) f->live--;
@@ -30,7 +32,8 @@ void *fault_alloc(void *user, void *block, size_t size) {
     return result;
 }
 
-long fault_write(void *user, int fd, const void *bytes, size_t size) {
+long fault_write(void *user, int fd, const void *bytes, size_t size)
+{
     fault *f = user;
     f->writes++;
     if (fault_due(&f->write_countdown)) {
@@ -40,18 +43,21 @@ long fault_write(void *user, int fd, const void *bytes, size_t size) {
     return (long)write(fd, bytes, size);
 }
 
-void fault_log(void *user, elb_log_level level, const char *message) {
+void fault_log(void *user, elb_log_level level, const char *message)
+{
     fault *f = user;
     (void)level;
     size_t used = strlen(f->log);
     if (used + strlen(message) + 2 <= sizeof f->log) snprintf(f->log + used, sizeof f->log - used, "%s\n", message);
 }
 
-elb_settings fault_settings(fault *f) {
+elb_settings fault_settings(fault *f)
+{
     return (elb_settings){.threads = 1, .alloc = fault_alloc, .write = fault_write, .log = fault_log, .user = f};
 }
 
-elb_context *support_context(fault *f) {
+elb_context *support_context(fault *f)
+{
     elb_settings settings = {.threads = 1};
     if (f) {
         memset(f, 0, sizeof *f);
@@ -63,14 +69,16 @@ elb_context *support_context(fault *f) {
     return c;
 }
 
-void support_context_end(elb_context *c, fault *f) {
+void support_context_end(elb_context *c, fault *f)
+{
     elb_context_destroy(c);
     if (f) assert_int_equal(f->live, 0);
 }
 
 /* --- folders and files --- */
 
-char *support_folder_make(void) {
+char *support_folder_make(void)
+{
     const char *base = getenv("TMPDIR");
     char name[512];
     assert_true(snprintf(name, sizeof name, "%s/elbow-test-XXXXXX", base && *base ? base : "/tmp") < (int)sizeof name);
@@ -78,19 +86,22 @@ char *support_folder_make(void) {
     return strdup(name);
 }
 
-static int support_remove_one(const char *path, const struct stat *info, int kind, struct FTW *place) {
+static int support_remove_one(const char *path, const struct stat *info, int kind, struct FTW *place)
+{
     (void)info;
     (void)kind;
     (void)place;
     return remove(path);
 }
 
-void support_folder_remove(char *folder) {
+void support_folder_remove(char *folder)
+{
     assert_int_equal(nftw(folder, support_remove_one, 16, FTW_DEPTH | FTW_PHYS), 0);
     free(folder);
 }
 
-int support_folder_count(const char *folder) {
+int support_folder_count(const char *folder)
+{
     DIR *d = opendir(folder);
     assert_non_null(d);
     int n = 0;
@@ -100,7 +111,8 @@ int support_folder_count(const char *folder) {
     return n;
 }
 
-const char *support_path(const char *folder, const char *name) {
+const char *support_path(const char *folder, const char *name)
+{
     static char buffers[8][1024];
     static int at;
     char *path = buffers[at++ % 8];
@@ -108,7 +120,8 @@ const char *support_path(const char *folder, const char *name) {
     return path;
 }
 
-char *support_file_read(const char *path, size_t *size) {
+char *support_file_read(const char *path, size_t *size)
+{
     FILE *file = fopen(path, "rb");
     if (!file) fail_msg("'%s' cannot be opened: %s", path, strerror(errno));
     assert_int_equal(fseek(file, 0, SEEK_END), 0);
@@ -124,7 +137,8 @@ char *support_file_read(const char *path, size_t *size) {
     return bytes;
 }
 
-void support_file_write(const char *path, const void *bytes, size_t size) {
+void support_file_write(const char *path, const void *bytes, size_t size)
+{
     FILE *file = fopen(path, "wb");
     if (!file) fail_msg("'%s' cannot be made: %s", path, strerror(errno));
     assert_int_equal(fwrite(bytes, 1, size, file), size);
@@ -133,11 +147,13 @@ void support_file_write(const char *path, const void *bytes, size_t size) {
 
 /* --- assertions --- */
 
-void support_assert_message(const elb_context *c, const char *part) {
+void support_assert_message(const elb_context *c, const char *part)
+{
     if (!strstr(elb_context_message(c), part))
         fail_msg("the message is \"%s\" and lacks \"%s\"", elb_context_message(c), part);
 }
 
-void support_assert_near(double a, double b, double absolute, double relative) {
+void support_assert_near(double a, double b, double absolute, double relative)
+{
     if (!(fabs(a - b) <= absolute + relative * fabs(b))) fail_msg("%.17g is not near %.17g", a, b);
 }

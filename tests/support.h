@@ -14,11 +14,11 @@
 /* Countdowns: 1 = the next call fails, n = the n-th, 0 = none fails. After the failure they stay 0. */
 typedef struct fault {
     int64_t alloc_countdown, write_countdown;
-    int write_error;           /* errno of the failing write; 0 means ENOSPC */
-    int64_t allocations;       /* blocks asked for so far */
-    int64_t writes;            /* writes asked for so far */
-    int64_t live;              /* blocks not yet freed */
-    char log[4096];            /* log lines, one per line, the earliest that fit */
+    int write_error;     /* errno of the failing write; 0 means ENOSPC */
+    int64_t allocations; /* blocks asked for so far */
+    int64_t writes;      /* writes asked for so far */
+    int64_t live;        /* blocks not yet freed */
+    char log[4096];      /* log lines, one per line, the earliest that fit */
 } fault;
 
 void *fault_alloc(void *user, void *block, size_t size);

@@ -14,18 +14,21 @@ struct elb_arena {
 };
 
 /* The header takes one whole cache line, so that what follows is aligned as the block is. */
-static char *arena_base(arena_block *b) {
+static char *arena_base(arena_block *b)
+{
     return (char *)b + ARENA_ALIGN;
 }
 
-elb_status elb_arena_create(elb_context *c, elb_arena **arena) {
+elb_status elb_arena_create(elb_context *c, elb_arena **arena)
+{
     *arena = elb_alloc(c, 1, sizeof **arena);
     if (!*arena) return ELB_MEMORY;
     (*arena)->context = c;
     return ELB_OK;
 }
 
-static void arena_release(elb_arena *a) {
+static void arena_release(elb_arena *a)
+{
     while (a->first) {
         arena_block *next = a->first->next;
         elb_free(a->context, a->first);
@@ -33,13 +36,15 @@ static void arena_release(elb_arena *a) {
     }
 }
 
-void elb_arena_destroy(elb_arena *a) {
+void elb_arena_destroy(elb_arena *a)
+{
     if (!a) return;
     arena_release(a);
     elb_free(a->context, a);
 }
 
-static elb_status arena_grow(elb_arena *a, int64_t size) {
+static elb_status arena_grow(elb_arena *a, int64_t size)
+{
     arena_block *b = elb_alloc(a->context, size + ARENA_ALIGN, 1);
     if (!b) return ELB_MEMORY;
     b->next = a->first;
@@ -48,11 +53,14 @@ static elb_status arena_grow(elb_arena *a, int64_t size) {
     return ELB_OK;
 }
 
-void *elb_arena_alloc(elb_arena *a, int64_t count, size_t size) {
+void *elb_arena_alloc(elb_arena *a, int64_t count, size_t size)
+{
     int64_t bytes = 0;
-    if (size > (size_t)INT64_MAX || !elb_mul_fits(count, (int64_t)size, &bytes) || bytes > INT64_MAX - 4 * ARENA_ALIGN) {
-        elb_fail(a->context, ELB_MEMORY, "out of memory: %lld items of %zu bytes are more than this machine can address",
-                 (long long)count, size);
+    if (size > (size_t)INT64_MAX || !elb_mul_fits(count, (int64_t)size, &bytes) ||
+        bytes > INT64_MAX - 4 * ARENA_ALIGN) {
+        elb_fail(a->context, ELB_MEMORY,
+                 "out of memory: %lld items of %zu bytes are more than this machine can address", (long long)count,
+                 size);
         return NULL;
     }
     /* An empty request takes a line too: every block has its own address. */
@@ -64,7 +72,8 @@ void *elb_arena_alloc(elb_arena *a, int64_t count, size_t size) {
     return block;
 }
 
-elb_status elb_arena_reset(elb_arena *a) {
+elb_status elb_arena_reset(elb_arena *a)
+{
     if (!a->first) return ELB_OK;
     if (!a->first->next) {
         a->first->used = 0;
@@ -76,7 +85,8 @@ elb_status elb_arena_reset(elb_arena *a) {
     return arena_grow(a, used);
 }
 
-int64_t elb_arena_bytes(const elb_arena *a) {
+int64_t elb_arena_bytes(const elb_arena *a)
+{
     int64_t bytes = 0;
     for (const arena_block *b = a->first; b; b = b->next) bytes += b->size + ARENA_ALIGN;
     return bytes;

@@ -16,7 +16,8 @@ struct elb_context {
     void (*attached_destroy)(elb_context *c, void *object);
 };
 
-const char *elb_status_name(elb_status status) {
+const char *elb_status_name(elb_status status)
+{
     switch (status) {
     case ELB_OK: return "ok";
     case ELB_FAILURE: return "failure";
@@ -31,13 +32,15 @@ const char *elb_status_name(elb_status status) {
     return "unknown";
 }
 
-static long context_write(void *user, int fd, const void *bytes, size_t size) {
+static long context_write(void *user, int fd, const void *bytes, size_t size)
+{
     (void)user;
     return (long)write(fd, bytes, size);
 }
 
 /* The processors this process may run on, which a container or taskset(1) may have made fewer than the machine has. */
-static int context_processors(void) {
+static int context_processors(void)
+{
     cpu_set_t set;
     long n = 0;
     if (sched_getaffinity(0, sizeof set, &set) == 0)
@@ -48,7 +51,8 @@ static int context_processors(void) {
     return n > CONTEXT_THREADS_MAX ? CONTEXT_THREADS_MAX : (int)n;
 }
 
-elb_status elb_context_create(const elb_settings *settings, elb_context **context) {
+elb_status elb_context_create(const elb_settings *settings, elb_context **context)
+{
     *context = NULL;
     struct elb_context start;
     memset(&start, 0, sizeof start);
@@ -71,28 +75,33 @@ elb_status elb_context_create(const elb_settings *settings, elb_context **contex
     return ELB_OK;
 }
 
-void elb_context_destroy(elb_context *c) {
+void elb_context_destroy(elb_context *c)
+{
     if (!c) return;
     if (c->attached) c->attached_destroy(c, c->attached);
     struct elb_context last = *c; /* lends its allocator while c itself is freed */
     elb_free(&last, c);
 }
 
-const elb_settings *elb_context_settings(const elb_context *c) {
+const elb_settings *elb_context_settings(const elb_context *c)
+{
     return &c->settings;
 }
 
-const char *elb_context_message(const elb_context *c) {
+const char *elb_context_message(const elb_context *c)
+{
     return c->message;
 }
 
 /* Messages quote file names and file contents: a newline or an escape sequence there must not reach a terminal. */
-static void context_tame(char *text) {
+static void context_tame(char *text)
+{
     for (char *p = text; *p; p++)
         if ((unsigned char)*p < 0x20 || *p == 0x7f) *p = ' ';
 }
 
-elb_status elb_fail(elb_context *c, elb_status status, const char *format, ...) {
+elb_status elb_fail(elb_context *c, elb_status status, const char *format, ...)
+{
     char text[CONTEXT_MESSAGE_SIZE]; /* the arguments may quote the present message */
     va_list args;
     va_start(args, format);
@@ -103,7 +112,8 @@ elb_status elb_fail(elb_context *c, elb_status status, const char *format, ...) 
     return status;
 }
 
-elb_status elb_fail_in(elb_context *c, elb_status status, const char *format, ...) {
+elb_status elb_fail_in(elb_context *c, elb_status status, const char *format, ...)
+{
     char prefix[CONTEXT_MESSAGE_SIZE];
     va_list args;
     va_start(args, format);
@@ -112,7 +122,8 @@ elb_status elb_fail_in(elb_context *c, elb_status status, const char *format, ..
     return elb_fail(c, status, "%s: %s", prefix, c->message);
 }
 
-void elb_log(elb_context *c, elb_log_level level, const char *format, ...) {
+void elb_log(elb_context *c, elb_log_level level, const char *format, ...)
+{
     if (!c->settings.log) return;
     char text[CONTEXT_MESSAGE_SIZE];
     va_list args;
@@ -123,11 +134,13 @@ void elb_log(elb_context *c, elb_log_level level, const char *format, ...) {
     c->settings.log(c->settings.user, level, text);
 }
 
-void *elb_context_attached(const elb_context *c) {
+void *elb_context_attached(const elb_context *c)
+{
     return c->attached;
 }
 
-void elb_context_attach(elb_context *c, void *object, void (*destroy)(elb_context *c, void *object)) {
+void elb_context_attach(elb_context *c, void *object, void (*destroy)(elb_context *c, void *object))
+{
     c->attached = object;
     c->attached_destroy = destroy;
 }

@@ -12,7 +12,8 @@ enum { FILE_BUFFER = 1 << 16 };
 
 /* --- reading --- */
 
-static elb_status file_read_all(elb_context *c, int fd, const char *path, char *bytes, int64_t *size) {
+static elb_status file_read_all(elb_context *c, int fd, const char *path, char *bytes, int64_t *size)
+{
     int64_t done = 0;
     while (done < *size) {
         ssize_t n = read(fd, bytes + done, (size_t)(*size - done));
@@ -25,12 +26,14 @@ static elb_status file_read_all(elb_context *c, int fd, const char *path, char *
     return ELB_OK;
 }
 
-static elb_status file_check(elb_context *c, int fd, const char *path, int64_t limit, int64_t *size) {
+static elb_status file_check(elb_context *c, int fd, const char *path, int64_t limit, int64_t *size)
+{
     struct stat info;
     if (fstat(fd, &info) != 0) return elb_fail(c, ELB_FAILURE, "could not read '%s': %s", path, strerror(errno));
     if (S_ISDIR(info.st_mode)) return elb_fail(c, ELB_DATA, "'%s' is a folder where a file is expected", path);
     if (!S_ISREG(info.st_mode))
-        return elb_fail(c, ELB_DATA, "'%s' is not a regular file (a device or a pipe); copy its contents to a file", path);
+        return elb_fail(c, ELB_DATA, "'%s' is not a regular file (a device or a pipe); copy its contents to a file",
+                        path);
     if (info.st_size > limit)
         return elb_fail(c, ELB_DATA, "'%s' has %lld bytes, and at most %lld are accepted here", path,
                         (long long)info.st_size, (long long)limit);
@@ -38,7 +41,8 @@ static elb_status file_check(elb_context *c, int fd, const char *path, int64_t l
     return ELB_OK;
 }
 
-elb_status elb_file_read(elb_context *c, const char *path, int64_t limit, char **bytes, int64_t *size) {
+elb_status elb_file_read(elb_context *c, const char *path, int64_t limit, char **bytes, int64_t *size)
+{
     *bytes = NULL;
     *size = 0;
     int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK); /* O_NONBLOCK: do not wait for a pipe's writer */
@@ -73,26 +77,30 @@ struct elb_writer {
     char buffer[FILE_BUFFER];
 };
 
-static elb_status writer_fail(elb_writer *w, int error) {
+static elb_status writer_fail(elb_writer *w, int error)
+{
     w->status = ELB_FAILURE;
     w->error = error;
     return elb_fail(w->context, ELB_FAILURE, "could not write '%s': %s", w->path, strerror(error));
 }
 
-static elb_status writer_failed_before(elb_writer *w) {
+static elb_status writer_failed_before(elb_writer *w)
+{
     if (w->status == ELB_FAILURE) return writer_fail(w, w->error);
     return elb_fail(w->context, w->status, "could not write '%s': out of memory", w->path);
 }
 
 /* A rename over a device or a folder would destroy it or fail late. */
-static elb_status writer_check_target(elb_context *c, const char *path) {
+static elb_status writer_check_target(elb_context *c, const char *path)
+{
     struct stat info;
     if (stat(path, &info) != 0 || S_ISREG(info.st_mode)) return ELB_OK;
     if (S_ISDIR(info.st_mode)) return elb_fail(c, ELB_FAILURE, "could not write '%s': it is a folder", path);
     return elb_fail(c, ELB_FAILURE, "could not write '%s': it is a device or a pipe; name a file", path);
 }
 
-elb_status elb_writer_open(elb_context *c, const char *path, elb_writer **writer) {
+elb_status elb_writer_open(elb_context *c, const char *path, elb_writer **writer)
+{
     *writer = NULL;
     ELB_TRY(writer_check_target(c, path));
     elb_writer *w = elb_alloc(c, 1, sizeof *w);
@@ -115,7 +123,8 @@ elb_status elb_writer_open(elb_context *c, const char *path, elb_writer **writer
     return ELB_OK;
 }
 
-static elb_status writer_write(elb_writer *w, const char *bytes, size_t size) {
+static elb_status writer_write(elb_writer *w, const char *bytes, size_t size)
+{
     const elb_settings *s = elb_context_settings(w->context);
     while (size > 0) {
         long n = s->write(s->user, w->fd, bytes, size);
@@ -127,13 +136,15 @@ static elb_status writer_write(elb_writer *w, const char *bytes, size_t size) {
     return ELB_OK;
 }
 
-static elb_status writer_flush(elb_writer *w) {
+static elb_status writer_flush(elb_writer *w)
+{
     size_t size = w->used;
     w->used = 0;
     return writer_write(w, w->buffer, size);
 }
 
-elb_status elb_writer_put(elb_writer *w, const void *bytes, size_t size) {
+elb_status elb_writer_put(elb_writer *w, const void *bytes, size_t size)
+{
     if (w->status != ELB_OK) return writer_failed_before(w);
     if (size > sizeof w->buffer - w->used) ELB_TRY(writer_flush(w));
     if (size > sizeof w->buffer) return writer_write(w, bytes, size);
@@ -142,7 +153,8 @@ elb_status elb_writer_put(elb_writer *w, const void *bytes, size_t size) {
     return ELB_OK;
 }
 
-elb_status elb_writer_printf(elb_writer *w, const char *format, ...) {
+elb_status elb_writer_printf(elb_writer *w, const char *format, ...)
+{
     if (w->status != ELB_OK) return writer_failed_before(w);
     va_list args;
     va_start(args, format);
@@ -156,7 +168,8 @@ elb_status elb_writer_printf(elb_writer *w, const char *format, ...) {
 
 /* Makes the rename itself survive a power cut. A folder that may not be opened for reading cannot be synced, and a file
  * system without this operation says EINVAL: neither is a reason to call the file unwritten. */
-static elb_status writer_sync_folder(elb_writer *w) {
+static elb_status writer_sync_folder(elb_writer *w)
+{
     char *folder = w->temporary, *slash = strrchr(folder, '/');
     if (slash) slash[slash == folder] = '\0';
     int fd = open(slash ? folder : ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -166,7 +179,8 @@ static elb_status writer_sync_folder(elb_writer *w) {
     return error ? writer_fail(w, error) : ELB_OK;
 }
 
-static elb_status writer_finish(elb_writer *w) {
+static elb_status writer_finish(elb_writer *w)
+{
     if (w->status != ELB_OK) return writer_failed_before(w);
     ELB_TRY(writer_flush(w));
     if (fsync(w->fd) != 0 && errno != EINVAL) return writer_fail(w, errno);
@@ -180,14 +194,16 @@ static elb_status writer_finish(elb_writer *w) {
     return status;
 }
 
-static void writer_free(elb_writer *w) {
+static void writer_free(elb_writer *w)
+{
     if (w->fd >= 0) close(w->fd);
     elb_free(w->context, w->temporary);
     elb_free(w->context, w->path);
     elb_free(w->context, w);
 }
 
-elb_status elb_writer_commit(elb_writer *w) {
+elb_status elb_writer_commit(elb_writer *w)
+{
     elb_status status = writer_finish(w);
     if (status == ELB_OK)
         writer_free(w);
@@ -196,7 +212,8 @@ elb_status elb_writer_commit(elb_writer *w) {
     return status;
 }
 
-void elb_writer_discard(elb_writer *w) {
+void elb_writer_discard(elb_writer *w)
+{
     if (!w) return;
     if (w->temporary) unlink(w->temporary);
     writer_free(w);
@@ -204,7 +221,8 @@ void elb_writer_discard(elb_writer *w) {
 
 /* --- folders --- */
 
-static elb_status folder_make_one(elb_context *c, const char *path) {
+static elb_status folder_make_one(elb_context *c, const char *path)
+{
     struct stat info;
     if (mkdir(path, 0777) == 0) return ELB_OK;
     int error = errno;
@@ -215,7 +233,8 @@ static elb_status folder_make_one(elb_context *c, const char *path) {
     return elb_fail(c, ELB_FAILURE, "could not make the folder '%s': %s", path, strerror(error));
 }
 
-elb_status elb_folder_make(elb_context *c, const char *path) {
+elb_status elb_folder_make(elb_context *c, const char *path)
+{
     if (!*path) return elb_fail(c, ELB_FAILURE, "could not make a folder: its name is empty");
     char *copy = elb_strdup(c, path);
     if (!copy) return ELB_MEMORY;

@@ -13,23 +13,27 @@ typedef struct memory_header {
     size_t size; /* bytes the caller asked for */
 } memory_header;
 
-void *elb_alloc_default(void *user, void *block, size_t size) {
+void *elb_alloc_default(void *user, void *block, size_t size)
+{
     (void)user;
     if (size > 0) return realloc(block, size);
     free(block);
     return NULL;
 }
 
-bool elb_mul_fits(int64_t a, int64_t b, int64_t *product) {
+bool elb_mul_fits(int64_t a, int64_t b, int64_t *product)
+{
     if (a < 0 || b < 0) return false;
     return !__builtin_mul_overflow(a, b, product);
 }
 
-static memory_header *memory_header_of(void *block) {
+static memory_header *memory_header_of(void *block)
+{
     return (memory_header *)block - 1;
 }
 
-void *elb_alloc(elb_context *c, int64_t count, size_t size) {
+void *elb_alloc(elb_context *c, int64_t count, size_t size)
+{
     const elb_settings *s = elb_context_settings(c);
     const size_t extra = sizeof(memory_header) + MEMORY_ALIGN;
     int64_t bytes = 0;
@@ -52,7 +56,8 @@ void *elb_alloc(elb_context *c, int64_t count, size_t size) {
     return block;
 }
 
-void *elb_resize(elb_context *c, void *block, int64_t count, size_t size) {
+void *elb_resize(elb_context *c, void *block, int64_t count, size_t size)
+{
     void *larger = elb_alloc(c, count, size);
     if (!larger || !block) return larger;
     size_t before = memory_header_of(block)->size, after = memory_header_of(larger)->size;
@@ -61,20 +66,23 @@ void *elb_resize(elb_context *c, void *block, int64_t count, size_t size) {
     return larger;
 }
 
-void elb_free(elb_context *c, void *block) {
+void elb_free(elb_context *c, void *block)
+{
     if (!block) return;
     const elb_settings *s = elb_context_settings(c);
     s->alloc(s->user, memory_header_of(block)->raw, 0);
 }
 
-char *elb_strdup(elb_context *c, const char *text) {
+char *elb_strdup(elb_context *c, const char *text)
+{
     size_t size = strlen(text) + 1;
     char *copy = elb_alloc(c, (int64_t)size, 1);
     if (copy) memcpy(copy, text, size);
     return copy;
 }
 
-char *elb_format(elb_context *c, const char *format, ...) {
+char *elb_format(elb_context *c, const char *format, ...)
+{
     va_list args;
     va_start(args, format);
     char *text = elb_format_list(c, format, args);
@@ -82,7 +90,8 @@ char *elb_format(elb_context *c, const char *format, ...) {
     return text;
 }
 
-char *elb_format_list(elb_context *c, const char *format, va_list args) {
+char *elb_format_list(elb_context *c, const char *format, va_list args)
+{
     va_list again;
     va_copy(again, args);
     int length = vsnprintf(NULL, 0, format, args);

@@ -7,7 +7,8 @@
 
 #include "base/number.h"
 
-bool elb_integer_parse(const char *text, int64_t *value) {
+bool elb_integer_parse(const char *text, int64_t *value)
+{
     char *end = NULL;
     errno = 0;
     long long n = strtoll(text, &end, 10);
@@ -17,11 +18,13 @@ bool elb_integer_parse(const char *text, int64_t *value) {
 }
 
 /* glibc hands out its built-in "C" locale here without allocating anything. */
-static locale_t number_locale(void) {
+static locale_t number_locale(void)
+{
     return newlocale(LC_ALL_MASK, "C", (locale_t)0);
 }
 
-bool elb_number_parse(const char *text, double *value) {
+bool elb_number_parse(const char *text, double *value)
+{
     char *end = NULL;
     locale_t c = number_locale();
     if (!c) return false;
@@ -32,7 +35,8 @@ bool elb_number_parse(const char *text, double *value) {
     return true;
 }
 
-void elb_number_format(double value, char text[ELB_NUMBER_SIZE]) {
+void elb_number_format(double value, char text[ELB_NUMBER_SIZE])
+{
     locale_t c = number_locale(), before = c ? uselocale(c) : (locale_t)0;
     for (int digits = 15; digits <= 17; digits++) {
         double back = 0;

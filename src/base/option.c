@@ -22,13 +22,15 @@ typedef union option_value {
 
 /* --- suggestions --- */
 
-static int option_min(int a, int b) {
+static int option_min(int a, int b)
+{
     return a < b ? a : b;
 }
 
 /* Optimal string alignment: insertions, deletions, substitutions and swaps of neighbours, ignoring case. Words longer
  * than OPTION_WORD_MAX are near nothing. */
-static int option_distance(const char *a, const char *b) {
+static int option_distance(const char *a, const char *b)
+{
     size_t n = strlen(a), m = strlen(b);
     if (n > OPTION_WORD_MAX || m > OPTION_WORD_MAX) return OPTION_WORD_MAX;
     int rows[3][OPTION_WORD_MAX + 1];
@@ -47,12 +49,14 @@ static int option_distance(const char *a, const char *b) {
 }
 
 /* A third of the word may be wrong before a suggestion would only puzzle. */
-static int option_tolerance(const char *word) {
+static int option_tolerance(const char *word)
+{
     size_t third = strlen(word) / 3;
     return third < 1 ? 1 : third > 4 ? 4 : (int)third;
 }
 
-const char *elb_did_you_mean(const char *word, const char *const *names) {
+const char *elb_did_you_mean(const char *word, const char *const *names)
+{
     const char *nearest = NULL;
     int best = option_tolerance(word) + 1;
     for (; *names; names++) {
@@ -65,12 +69,14 @@ const char *elb_did_you_mean(const char *word, const char *const *names) {
     return nearest;
 }
 
-static void option_key(const elb_section *s, const elb_option *o, char key[OPTION_KEY_MAX]) {
+static void option_key(const elb_section *s, const elb_option *o, char key[OPTION_KEY_MAX])
+{
     snprintf(key, OPTION_KEY_MAX, "%s%s%s", s->name, *s->name ? "." : "", o->name);
 }
 
 /* Also finds "rate" and "train.rate" when only "optimizer.rate" exists: the right name in the wrong place. */
-static bool option_suggest_key(const elb_section *sections, const char *word, char nearest[OPTION_KEY_MAX]) {
+static bool option_suggest_key(const elb_section *sections, const char *word, char nearest[OPTION_KEY_MAX])
+{
     const char *dot = strrchr(word, '.'), *last = dot ? dot + 1 : word;
     int best = option_tolerance(word) + 1;
     char key[OPTION_KEY_MAX];
@@ -86,12 +92,14 @@ static bool option_suggest_key(const elb_section *sections, const char *word, ch
     return best <= option_tolerance(word);
 }
 
-static void option_append(char *text, size_t size, const char *separator, const char *word) {
+static void option_append(char *text, size_t size, const char *separator, const char *word)
+{
     size_t used = strlen(text);
     snprintf(text + used, size - used, "%s%s", used ? separator : "", word);
 }
 
-static elb_status option_unknown(elb_context *c, const elb_section *sections, const char *key) {
+static elb_status option_unknown(elb_context *c, const elb_section *sections, const char *key)
+{
     char list[1024] = "", nearest[OPTION_KEY_MAX];
     if (option_suggest_key(sections, key, nearest))
         return elb_fail(c, ELB_USAGE, "unknown key '%s'; did you mean '%s'?", key, nearest);
@@ -107,7 +115,8 @@ static elb_status option_unknown(elb_context *c, const elb_section *sections, co
     return elb_fail(c, ELB_USAGE, "unknown key '%s'; keys are named section.key, and the sections are %s", key, list);
 }
 
-const elb_option *elb_options_find(const elb_section *sections, const char *key, const elb_section **section) {
+const elb_option *elb_options_find(const elb_section *sections, const char *key, const elb_section **section)
+{
     for (const elb_section *s = sections; s->options; s++) {
         size_t length = strlen(s->name);
         if (length > 0 && (strncmp(key, s->name, length) != 0 || key[length] != '.')) continue;
@@ -122,7 +131,8 @@ const elb_option *elb_options_find(const elb_section *sections, const char *key,
 
 /* --- description --- */
 
-const char *elb_option_type(const elb_option *o) {
+const char *elb_option_type(const elb_option *o)
+{
     switch (o->kind) {
     case ELB_OPTION_BOOL: return "bool";
     case ELB_OPTION_INT: return "int";
@@ -134,7 +144,8 @@ const char *elb_option_type(const elb_option *o) {
     return "unknown";
 }
 
-void elb_option_range(const elb_option *o, char *text, size_t size) {
+void elb_option_range(const elb_option *o, char *text, size_t size)
+{
     char low[ELB_NUMBER_SIZE], high[ELB_NUMBER_SIZE];
     elb_number_format(o->min, low);
     elb_number_format(o->max, high);
@@ -157,7 +168,8 @@ void elb_option_range(const elb_option *o, char *text, size_t size) {
 
 /* --- text to value --- */
 
-static bool option_parse_bool(const char *text, bool *value) {
+static bool option_parse_bool(const char *text, bool *value)
+{
     static const char *const words[] = {"false", "true", "no", "yes", "off", "on"};
     for (size_t i = 0; i < sizeof words / sizeof *words; i++)
         if (strcasecmp(text, words[i]) == 0) {
@@ -167,7 +179,8 @@ static bool option_parse_bool(const char *text, bool *value) {
     return false;
 }
 
-static bool option_parse_choice(const elb_option *o, const char *text, int *value) {
+static bool option_parse_choice(const elb_option *o, const char *text, int *value)
+{
     for (int i = 0; o->choices[i]; i++)
         if (strcmp(text, o->choices[i]) == 0) {
             *value = i;
@@ -176,12 +189,14 @@ static bool option_parse_choice(const elb_option *o, const char *text, int *valu
     return false;
 }
 
-static bool option_parse_int(const elb_option *o, const char *text, int64_t *value) {
+static bool option_parse_int(const elb_option *o, const char *text, int64_t *value)
+{
     return elb_integer_parse(text, value) && (double)*value >= o->min && (double)*value <= o->max;
 }
 
 /* The next item of "200, 200", without its spaces. */
-static const char *option_next_item(const char *text, char item[ELB_NUMBER_SIZE]) {
+static const char *option_next_item(const char *text, char item[ELB_NUMBER_SIZE])
+{
     size_t length = strcspn(text, ","), last = length;
     const char *next = text + length;
     while (*text == ' ') text++, last--;
@@ -194,7 +209,8 @@ static const char *option_next_item(const char *text, char item[ELB_NUMBER_SIZE]
     return next;
 }
 
-static bool option_parse_ints(const elb_option *o, const char *text, elb_ints *value) {
+static bool option_parse_ints(const elb_option *o, const char *text, elb_ints *value)
+{
     char inside[ELB_TEXT_MAX], item[ELB_NUMBER_SIZE];
     size_t length = strlen(text);
     if (length >= sizeof inside) return false;
@@ -214,7 +230,8 @@ static bool option_parse_ints(const elb_option *o, const char *text, elb_ints *v
 }
 
 /* One UTF-8 character of `text`: its length, or 0 when it is malformed, a control or separator, or not a character. */
-static int option_character(const unsigned char *text) {
+static int option_character(const unsigned char *text)
+{
     static const uint32_t smallest[] = {0, 0, 0x80, 0x800, 0x10000};
     unsigned char first = text[0];
     int length = first < 0x80 ? 1 : first >> 5 == 6 ? 2 : first >> 4 == 14 ? 3 : first >> 3 == 30 ? 4 : 0;
@@ -230,7 +247,8 @@ static int option_character(const unsigned char *text) {
 }
 
 /* Text must survive a YAML file and one line of a terminal. */
-static elb_status option_check_text(elb_context *c, const char *key, const char *text) {
+static elb_status option_check_text(elb_context *c, const char *key, const char *text)
+{
     if (strlen(text) >= ELB_TEXT_MAX)
         return elb_fail(c, ELB_USAGE, "%s has %zu bytes, but at most %d are accepted", key, strlen(text),
                         ELB_TEXT_MAX - 1);
@@ -244,7 +262,8 @@ static elb_status option_check_text(elb_context *c, const char *key, const char 
 }
 
 static elb_status option_parse(elb_context *c, const elb_option *o, const char *key, const char *text,
-                               option_value *value) {
+                               option_value *value)
+{
     bool good = false;
     const char *nearest = NULL;
     switch (o->kind) {
@@ -269,13 +288,15 @@ static elb_status option_parse(elb_context *c, const elb_option *o, const char *
 }
 
 /* Clears the rest, so that equal options are equal bytes. `text` may be the old value itself. */
-static void option_store_text(char *at, const char *text) {
+static void option_store_text(char *at, const char *text)
+{
     size_t length = strlen(text);
     memmove(at, text, length);
     memset(at + length, 0, ELB_TEXT_MAX - length);
 }
 
-static void option_store(const elb_section *s, const elb_option *o, const option_value *value) {
+static void option_store(const elb_section *s, const elb_option *o, const option_value *value)
+{
     void *at = (char *)s->values + o->offset;
     switch (o->kind) {
     case ELB_OPTION_BOOL: memcpy(at, &value->boolean, sizeof value->boolean); break;
@@ -287,7 +308,8 @@ static void option_store(const elb_section *s, const elb_option *o, const option
     }
 }
 
-elb_status elb_options_set(elb_context *c, const elb_section *sections, const char *key, const char *value) {
+elb_status elb_options_set(elb_context *c, const elb_section *sections, const char *key, const char *value)
+{
     const elb_section *section = NULL;
     const elb_option *option = elb_options_find(sections, key, &section);
     if (!option) return option_unknown(c, sections, key);
@@ -298,7 +320,8 @@ elb_status elb_options_set(elb_context *c, const elb_section *sections, const ch
     return ELB_OK;
 }
 
-elb_status elb_options_reset(elb_context *c, const elb_section *sections) {
+elb_status elb_options_reset(elb_context *c, const elb_section *sections)
+{
     char key[OPTION_KEY_MAX];
     for (const elb_section *s = sections; s->options; s++)
         for (const elb_option *o = s->options; o->name; o++) {
@@ -310,7 +333,8 @@ elb_status elb_options_reset(elb_context *c, const elb_section *sections) {
 
 /* --- value to text --- */
 
-static void option_format_ints(const elb_ints *ints, char *text, size_t size) {
+static void option_format_ints(const elb_ints *ints, char *text, size_t size)
+{
     char item[ELB_NUMBER_SIZE];
     text[0] = '\0';
     for (int64_t i = 0; i < ints->count; i++) {
@@ -319,7 +343,8 @@ static void option_format_ints(const elb_ints *ints, char *text, size_t size) {
     }
 }
 
-static void option_format(const elb_option *o, const void *at, char text[ELB_TEXT_MAX]) {
+static void option_format(const elb_option *o, const void *at, char text[ELB_TEXT_MAX])
+{
     switch (o->kind) {
     case ELB_OPTION_BOOL: snprintf(text, ELB_TEXT_MAX, "%s", *(const bool *)at ? "true" : "false"); break;
     case ELB_OPTION_INT: snprintf(text, ELB_TEXT_MAX, "%lld", (long long)*(const int64_t *)at); break;
@@ -330,7 +355,8 @@ static void option_format(const elb_option *o, const void *at, char text[ELB_TEX
     }
 }
 
-elb_status elb_options_get(elb_context *c, const elb_section *sections, const char *key, char *text, size_t size) {
+elb_status elb_options_get(elb_context *c, const elb_section *sections, const char *key, char *text, size_t size)
+{
     char whole[ELB_TEXT_MAX];
     const elb_section *section = NULL;
     const elb_option *option = elb_options_find(sections, key, &section);

@@ -21,7 +21,7 @@ typedef struct elb_ints {
 } elb_ints;
 
 typedef struct elb_option {
-    const char *name;           /* "rate"; the full key is "optimizer.rate" */
+    const char *name; /* "rate"; the full key is "optimizer.rate" */
     elb_option_kind kind;
     size_t offset;              /* into the section's struct */
     const char *fallback;       /* the default, as text */
@@ -32,10 +32,10 @@ typedef struct elb_option {
 
 /* A struct of options under one prefix. The options end with one whose name is NULL. */
 typedef struct elb_section {
-    const char *name;  /* "optimizer"; "" for top-level keys such as "seed" */
+    const char *name; /* "optimizer"; "" for top-level keys such as "seed" */
     const char *help;
     const elb_option *options;
-    void *values;      /* the struct */
+    void *values; /* the struct */
 } elb_section;
 
 /* sections end with one whose options are NULL. Every key gets its default. */

@@ -35,8 +35,9 @@ const elb_option elb_likelihood_option_table[] = {
      .offset = offsetof(elb_likelihood_options, type),
      .fallback = "bernoulli",
      .choices = model_likelihoods,
-     .help = "Distribution of one data value given the decoder's output: bernoulli for 0 and 1, continuous-bernoulli for "
-             "[0,1], gaussian for any number."},
+     .help =
+         "Distribution of one data value given the decoder's output: bernoulli for 0 and 1, continuous-bernoulli for "
+         "[0,1], gaussian for any number."},
     {.name = "variance",
      .kind = ELB_OPTION_CHOICE,
      .offset = offsetof(elb_likelihood_options, variance),

@@ -6,12 +6,17 @@
 #include "nn/net_kind.h"
 
 typedef enum elb_likelihood_kind { ELB_BERNOULLI, ELB_CONTINUOUS_BERNOULLI, ELB_GAUSSIAN } elb_likelihood_kind;
-typedef enum elb_variance_kind { ELB_VARIANCE_FIXED, ELB_VARIANCE_SCALAR, ELB_VARIANCE_PIXEL, ELB_VARIANCE_PREDICTED } elb_variance_kind;
+typedef enum elb_variance_kind {
+    ELB_VARIANCE_FIXED,
+    ELB_VARIANCE_SCALAR,
+    ELB_VARIANCE_PIXEL,
+    ELB_VARIANCE_PREDICTED
+} elb_variance_kind;
 
 typedef struct elb_model_options {
-    int64_t latent;   /* Z */
-    elb_ints hidden;  /* decoder's hidden widths, from z to x; empty = a linear decoder */
-    int activation;   /* elb_net_kind */
+    int64_t latent;  /* Z */
+    elb_ints hidden; /* decoder's hidden widths, from z to x; empty = a linear decoder */
+    int activation;  /* elb_net_kind */
 } elb_model_options;
 
 typedef struct elb_likelihood_options {

@@ -2,7 +2,14 @@
 #ifndef ELB_NET_KIND_H
 #define ELB_NET_KIND_H
 
-typedef enum elb_net_kind { ELB_NET_TANH, ELB_NET_RELU, ELB_NET_ELU, ELB_NET_SOFTPLUS, ELB_NET_GATED, ELB_NET_LINEAR } elb_net_kind;
+typedef enum elb_net_kind {
+    ELB_NET_TANH,
+    ELB_NET_RELU,
+    ELB_NET_ELU,
+    ELB_NET_SOFTPLUS,
+    ELB_NET_GATED,
+    ELB_NET_LINEAR
+} elb_net_kind;
 
 /* In the order of elb_net_kind, NULL at the end. */
 extern const char *const elb_net_kind_names[];

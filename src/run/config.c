@@ -26,7 +26,8 @@ static const struct config_part {
     {"train", "How long training lasts, and what it keeps.", elb_train_option_table, offsetof(elb_config, train)},
 };
 
-elb_status elb_config_create(elb_context *c, elb_config **config) {
+elb_status elb_config_create(elb_context *c, elb_config **config)
+{
     *config = NULL;
     elb_config *made = elb_alloc(c, 1, sizeof *made);
     if (!made) return ELB_MEMORY;
@@ -44,19 +45,23 @@ elb_status elb_config_create(elb_context *c, elb_config **config) {
     return ELB_OK;
 }
 
-void elb_config_destroy(elb_config *config) {
+void elb_config_destroy(elb_config *config)
+{
     if (config) elb_free(config->context, config);
 }
 
-elb_status elb_config_set(elb_config *config, const char *key, const char *value) {
+elb_status elb_config_set(elb_config *config, const char *key, const char *value)
+{
     return elb_options_set(config->context, config->sections, key, value);
 }
 
-elb_status elb_config_get(const elb_config *config, const char *key, char *text, size_t size) {
+elb_status elb_config_get(const elb_config *config, const char *key, char *text, size_t size)
+{
     return elb_options_get(config->context, config->sections, key, text, size);
 }
 
-elb_status elb_config_load(elb_config *config, const char *path) {
+elb_status elb_config_load(elb_config *config, const char *path)
+{
     elb_context *c = config->context;
     char *text = NULL;
     int64_t size = 0;
@@ -68,7 +73,8 @@ elb_status elb_config_load(elb_config *config, const char *path) {
     return status;
 }
 
-elb_status elb_config_parse(elb_config *config, const char *name, const char *text, int64_t size) {
+elb_status elb_config_parse(elb_config *config, const char *name, const char *text, int64_t size)
+{
     elb_context *c = config->context;
     elb_config *before = elb_alloc(c, 1, sizeof *before);
     if (!before) return ELB_MEMORY;
@@ -79,26 +85,29 @@ elb_status elb_config_parse(elb_config *config, const char *name, const char *te
     return status;
 }
 
-elb_status elb_config_preset(elb_config *config, const char *preset) {
+elb_status elb_config_preset(elb_config *config, const char *preset)
+{
     char names[512] = "";
     for (const elb_preset *p = elb_presets(); p->name; p++) {
-        if (strcmp(p->name, preset) == 0)
-            return elb_config_parse(config, p->name, p->yaml, (int64_t)strlen(p->yaml));
+        if (strcmp(p->name, preset) == 0) return elb_config_parse(config, p->name, p->yaml, (int64_t)strlen(p->yaml));
         size_t used = strlen(names);
         snprintf(names + used, sizeof names - used, "%s%s", used ? ", " : "", p->name);
     }
     return elb_fail(config->context, ELB_USAGE, "unknown preset '%s'; the presets are %s", preset, names);
 }
 
-elb_status elb_config_write(const elb_config *config, char **yaml) {
+elb_status elb_config_write(const elb_config *config, char **yaml)
+{
     return elb_config_yaml_write(config->context, config->sections, yaml);
 }
 
-void elb_text_free(elb_context *c, char *text) {
+void elb_text_free(elb_context *c, char *text)
+{
     elb_free(c, text);
 }
 
-void elb_config_keys(void (*visit)(void *user, const elb_key *key), void *user) {
+void elb_config_keys(void (*visit)(void *user, const elb_key *key), void *user)
+{
     for (int i = 0; i < ELB_SECTION_COUNT; i++)
         for (const elb_option *o = config_parts[i].options; o->name; o++) {
             char key[128], range[512];

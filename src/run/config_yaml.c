@@ -19,20 +19,24 @@ typedef struct yaml_reader {
 
 /* --- events --- */
 
-static int64_t yaml_line(const yaml_reader *r) {
+static int64_t yaml_line(const yaml_reader *r)
+{
     return (int64_t)r->event.start_mark.line + 1;
 }
 
 /* The sentence in `what`, after the file and the line. */
-static elb_status yaml_refuse(yaml_reader *r, const char *what) {
+static elb_status yaml_refuse(yaml_reader *r, const char *what)
+{
     return elb_fail(r->context, ELB_USAGE, "%s:%lld: %s", r->name, (long long)yaml_line(r), what);
 }
 
-static elb_status yaml_refuse_key(yaml_reader *r, const char *key, const char *what) {
+static elb_status yaml_refuse_key(yaml_reader *r, const char *key, const char *what)
+{
     return elb_fail(r->context, ELB_USAGE, "%s:%lld: %s %s", r->name, (long long)yaml_line(r), key, what);
 }
 
-static elb_status yaml_broken(yaml_reader *r) {
+static elb_status yaml_broken(yaml_reader *r)
+{
     const yaml_parser_t *p = &r->parser;
     if (p->error == YAML_MEMORY_ERROR)
         return elb_fail(r->context, ELB_MEMORY, "out of memory while reading '%s'", r->name);
@@ -43,7 +47,8 @@ static elb_status yaml_broken(yaml_reader *r) {
 }
 
 /* Aliases could repeat a small file without end, and tags ask for types that no option has. */
-static elb_status yaml_check(yaml_reader *r) {
+static elb_status yaml_check(yaml_reader *r)
+{
     const yaml_event_t *e = &r->event;
     const yaml_char_t *anchor = NULL, *tag = NULL;
     if (e->type == YAML_ALIAS_EVENT) return yaml_refuse(r, "aliases (*name) are not accepted; write the value again");
@@ -64,18 +69,21 @@ static elb_status yaml_check(yaml_reader *r) {
     return ELB_OK;
 }
 
-static elb_status yaml_next(yaml_reader *r) {
+static elb_status yaml_next(yaml_reader *r)
+{
     yaml_event_delete(&r->event);
     if (!yaml_parser_parse(&r->parser, &r->event)) return yaml_broken(r);
     return yaml_check(r);
 }
 
-static const char *yaml_text(const yaml_reader *r) {
+static const char *yaml_text(const yaml_reader *r)
+{
     return (const char *)r->event.data.scalar.value;
 }
 
 /* "key:" with nothing after it, or YAML's words for nothing. */
-static bool yaml_is_nothing(const yaml_reader *r) {
+static bool yaml_is_nothing(const yaml_reader *r)
+{
     if (r->event.type != YAML_SCALAR_EVENT || r->event.data.scalar.style != YAML_PLAIN_SCALAR_STYLE) return false;
     const char *text = yaml_text(r);
     return !*text || strcmp(text, "~") == 0 || strcmp(text, "null") == 0;
@@ -84,7 +92,8 @@ static bool yaml_is_nothing(const yaml_reader *r) {
 /* --- keys --- */
 
 /* The place of an option in the tables' order; `option` NULL counts them all. */
-static int64_t yaml_place(const elb_section *sections, const elb_option *option) {
+static int64_t yaml_place(const elb_section *sections, const elb_option *option)
+{
     int64_t place = 0;
     for (const elb_section *s = sections; s->options; s++)
         for (const elb_option *o = s->options; o->name; o++, place++)
@@ -93,21 +102,24 @@ static int64_t yaml_place(const elb_section *sections, const elb_option *option)
 }
 
 /* A key may be given once: of two values nobody can say which one was meant. */
-static elb_status yaml_once(yaml_reader *r, const char *key, int64_t *line) {
+static elb_status yaml_once(yaml_reader *r, const char *key, int64_t *line)
+{
     if (*line)
-        return elb_fail(r->context, ELB_USAGE, "%s:%lld: %s was given before, in line %lld; keep one of the two", r->name,
-                        (long long)yaml_line(r), key, (long long)*line);
+        return elb_fail(r->context, ELB_USAGE, "%s:%lld: %s was given before, in line %lld; keep one of the two",
+                        r->name, (long long)yaml_line(r), key, (long long)*line);
     *line = yaml_line(r);
     return ELB_OK;
 }
 
-static elb_status yaml_set(yaml_reader *r, const char *key, const char *value, int64_t line) {
+static elb_status yaml_set(yaml_reader *r, const char *key, const char *value, int64_t line)
+{
     elb_status status = elb_options_set(r->context, r->sections, key, value);
     return status == ELB_OK ? ELB_OK : elb_fail_in(r->context, status, "%s:%lld", r->name, (long long)line);
 }
 
 /* [200, 200] -> "200,200" */
-static elb_status yaml_list(yaml_reader *r, const char *key) {
+static elb_status yaml_list(yaml_reader *r, const char *key)
+{
     char list[ELB_TEXT_MAX] = "";
     size_t used = 0;
     int64_t line = yaml_line(r);
@@ -123,7 +135,8 @@ static elb_status yaml_list(yaml_reader *r, const char *key) {
 }
 
 /* The present event is the value of `key`, a full one such as "model.latent". */
-static elb_status yaml_value(yaml_reader *r, const char *key) {
+static elb_status yaml_value(yaml_reader *r, const char *key)
+{
     const elb_option *option = elb_options_find(r->sections, key, NULL);
     if (!option) return yaml_set(r, key, "", yaml_line(r)); /* says what it could have meant */
     ELB_TRY(yaml_once(r, key, &r->key_lines[yaml_place(r->sections, option)]));
@@ -139,7 +152,8 @@ static elb_status yaml_value(yaml_reader *r, const char *key) {
 }
 
 /* Moves to the next key of a mapping and copies it after `prefix`, then on to its value; *end at the mapping's end. */
-static elb_status yaml_key(yaml_reader *r, const char *prefix, char key[YAML_KEY_MAX], bool *end) {
+static elb_status yaml_key(yaml_reader *r, const char *prefix, char key[YAML_KEY_MAX], bool *end)
+{
     ELB_TRY(yaml_next(r));
     *end = r->event.type == YAML_MAPPING_END_EVENT;
     if (*end) return ELB_OK;
@@ -148,7 +162,8 @@ static elb_status yaml_key(yaml_reader *r, const char *prefix, char key[YAML_KEY
     return yaml_next(r);
 }
 
-static elb_status yaml_unknown_section(yaml_reader *r, const char *name) {
+static elb_status yaml_unknown_section(yaml_reader *r, const char *name)
+{
     const char *names[YAML_SECTIONS_MAX + 1] = {NULL};
     int n = 0;
     for (const elb_section *s = r->sections; s->options && n < YAML_SECTIONS_MAX; s++)
@@ -161,7 +176,8 @@ static elb_status yaml_unknown_section(yaml_reader *r, const char *name) {
 }
 
 /* The present event is the value of a top-level key that may name a section. */
-static elb_status yaml_entry(yaml_reader *r, const char *name) {
+static elb_status yaml_entry(yaml_reader *r, const char *name)
+{
     bool mapping = r->event.type == YAML_MAPPING_START_EVENT;
     int at = 0;
     const elb_section *s = r->sections;
@@ -182,7 +198,8 @@ static elb_status yaml_entry(yaml_reader *r, const char *name) {
     }
 }
 
-static elb_status yaml_root(yaml_reader *r) {
+static elb_status yaml_root(yaml_reader *r)
+{
     if (yaml_is_nothing(r)) return ELB_OK;
     if (r->event.type != YAML_MAPPING_START_EVENT)
         return yaml_refuse(r, "a configuration is made of 'section:' with its keys below it, indented");
@@ -195,7 +212,8 @@ static elb_status yaml_root(yaml_reader *r) {
     }
 }
 
-static elb_status yaml_stream(yaml_reader *r) {
+static elb_status yaml_stream(yaml_reader *r)
+{
     ELB_TRY(yaml_next(r)); /* the stream's start */
     ELB_TRY(yaml_next(r));
     if (r->event.type == YAML_STREAM_END_EVENT) return ELB_OK;
@@ -208,7 +226,8 @@ static elb_status yaml_stream(yaml_reader *r) {
 }
 
 elb_status elb_config_yaml_read(elb_context *c, const elb_section *sections, const char *name, const char *text,
-                                int64_t size) {
+                                int64_t size)
+{
     if (size > ELB_CONFIG_SIZE_MAX)
         return elb_fail(c, ELB_USAGE, "%s: %lld bytes are too many for a configuration; at most %d are accepted", name,
                         (long long)size, ELB_CONFIG_SIZE_MAX);
@@ -234,7 +253,8 @@ typedef struct yaml_buffer {
     elb_status status; /* of the first failure */
 } yaml_buffer;
 
-static void yaml_put(yaml_buffer *b, const char *text) {
+static void yaml_put(yaml_buffer *b, const char *text)
+{
     size_t length = strlen(text);
     if (b->status != ELB_OK) return;
     if (b->size - b->used <= length) {
@@ -251,21 +271,24 @@ static void yaml_put(yaml_buffer *b, const char *text) {
     b->used += length;
 }
 
-static void yaml_put_quoted(yaml_buffer *b, const char *text) {
+static void yaml_put_quoted(yaml_buffer *b, const char *text)
+{
     yaml_put(b, "'");
     for (; *text; text++) yaml_put(b, *text == '\'' ? "''" : (const char[]){*text, '\0'});
     yaml_put(b, "'");
 }
 
-static void yaml_put_option(yaml_buffer *b, const elb_section *sections, const elb_section *s, const elb_option *o) {
+static void yaml_put_option(yaml_buffer *b, const elb_section *sections, const elb_section *s, const elb_option *o)
+{
     char key[YAML_KEY_MAX], value[ELB_TEXT_MAX], range[1024];
     const char *indent = *s->name ? "  " : "";
     snprintf(key, sizeof key, "%s%s%s", s->name, *s->name ? "." : "", o->name);
     elb_status status = elb_options_get(b->context, sections, key, value, sizeof value);
     if (status != ELB_OK && b->status == ELB_OK) b->status = status;
     elb_option_range(o, range, sizeof range);
-    const char *const words[] = {indent, "# ", o->help, " (", range, "; default ", *o->fallback ? o->fallback : "empty",
-                                 ")\n",  indent, o->name, ": "};
+    const char *const words[] = {
+        indent, "# ",   o->help, " (", range, "; default ", *o->fallback ? o->fallback : "empty",
+        ")\n",  indent, o->name, ": "};
     for (size_t i = 0; i < sizeof words / sizeof *words; i++) yaml_put(b, words[i]);
     if (o->kind == ELB_OPTION_TEXT) {
         yaml_put_quoted(b, value);
@@ -278,7 +301,8 @@ static void yaml_put_option(yaml_buffer *b, const elb_section *sections, const e
     yaml_put(b, "\n");
 }
 
-elb_status elb_config_yaml_write(elb_context *c, const elb_section *sections, char **yaml) {
+elb_status elb_config_yaml_write(elb_context *c, const elb_section *sections, char **yaml)
+{
     yaml_buffer b = {.context = c};
     for (const elb_section *s = sections; s->options; s++) {
         const char *const words[] = {s == sections ? "# " : "\n# ", s->help, "\n", s->name, *s->name ? ":\n" : ""};

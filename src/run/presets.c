@@ -57,6 +57,7 @@ static const elb_preset presets_list[] = {
     {NULL, NULL, NULL},
 };
 
-const elb_preset *elb_presets(void) {
+const elb_preset *elb_presets(void)
+{
     return presets_list;
 }

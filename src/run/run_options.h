@@ -1,10 +1,9 @@
-/* run_options.h - the sections of a configuration that govern a training run: top level, "train", "optimizer", "schedule". */
+/* run_options.h - the sections of a configuration that govern a training run: top level, "train", "schedule". */
 #ifndef ELB_RUN_OPTIONS_H
 #define ELB_RUN_OPTIONS_H
 
 #include "base/option.h"
 
-typedef enum elb_optimizer_kind { ELB_ADAM, ELB_ADAMAX, ELB_SGD } elb_optimizer_kind;
 typedef enum elb_schedule_kind { ELB_SCHEDULE_CONSTANT, ELB_SCHEDULE_COSINE, ELB_SCHEDULE_IWAE } elb_schedule_kind;
 
 typedef struct elb_top_options {
@@ -12,30 +11,23 @@ typedef struct elb_top_options {
 } elb_top_options;
 
 typedef struct elb_train_options {
-    int64_t epochs;            /* passes over the training data; the iwae schedule's 3^i stages are scaled to it (3280 = as published) */
+    int64_t
+        epochs; /* passes over the training data; the iwae schedule's 3^i stages are scaled to it (3280 = as published) */
     int64_t batch;
-    int64_t patience;          /* stop after so many epochs without a better validation ELBO; 0 = never */
-    int64_t validate_every;    /* epochs between validation passes */
-    double checkpoint_minutes; /* longest time between checkpoints; one is also written at the end of every epoch that is due, and on a signal */
-    bool output_bias;          /* start the decoder's output bias at the training mean (Burda et al. 2016's code) */
+    int64_t patience;       /* stop after so many epochs without a better validation ELBO; 0 = never */
+    int64_t validate_every; /* epochs between validation passes */
+    double
+        checkpoint_minutes; /* longest time between checkpoints; one is also written at the end of every epoch that is due, and on a signal */
+    bool output_bias; /* start the decoder's output bias at the training mean (Burda et al. 2016's code) */
 } elb_train_options;
 
-typedef struct elb_optimizer_options {
-    int type;            /* elb_optimizer_kind */
-    double rate;         /* step size at the start */
-    double beta1, beta2; /* Adam, Adamax */
-    double epsilon;
-    double momentum;     /* sgd */
-    double weight_decay; /* L2 */
-    double clip;         /* largest global gradient norm; 0 = no clipping */
-} elb_optimizer_options;
-
 typedef struct elb_schedule_options {
-    int type;            /* elb_schedule_kind */
-    double final_rate;   /* cosine: fraction of the rate at the end */
-    bool reset_moments;  /* iwae: forget the optimiser's moments at every stage, as Cremer et al.'s code does */
+    int type;           /* elb_schedule_kind */
+    double final_rate;  /* cosine: fraction of the rate at the end */
+    bool reset_moments; /* iwae: forget the optimiser's moments at every stage, as Cremer et al.'s code does */
 } elb_schedule_options;
 
-extern const elb_option elb_top_option_table[], elb_train_option_table[], elb_optimizer_option_table[], elb_schedule_option_table[];
+extern const elb_option elb_top_option_table[], elb_train_option_table[],
+    elb_schedule_option_table[];
 
 #endif
