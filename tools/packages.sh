@@ -35,15 +35,22 @@ fi
 
 say "installing$missing"
 [ -z "$as_root" ] || say "asking sudo for the right to do so"
-apt() { $as_root env DEBIAN_FRONTEND=noninteractive apt-get -qq -o Dpkg::Use-Pty=0 "$@"; }
+log=$(mktemp)
+trap 'rm -f "$log"' EXIT
+# quietly COMMAND...: apt-get's words matter only when it fails, and then the last of them.
+quietly() {
+    $as_root env DEBIAN_FRONTEND=noninteractive apt-get -q -o Dpkg::Use-Pty=0 "$@" >"$log" 2>&1 && return
+    tail -n 3 "$log" >&2
+    return 1
+}
 
-# apt-get update succeeds even when no server answers; whether the packages can be had shows at the install.
-apt update >&2 || say "apt-get update failed (its message is above); trying with the lists that are there"
+quietly update -o APT::Update::Error-Mode=any ||
+    say "not every package list could be fetched; trying with the lists that are there"
 for package in $missing; do
     apt-cache show --no-all-versions "$package" >/dev/null 2>&1 ||
         give_up "apt knows no package $package: check the network and the package sources (on Ubuntu, 'universe' must be on)"
 done
 # shellcheck disable=SC2086 # the list is words
-apt install -y --no-install-recommends $missing >&2 ||
-    give_up "apt-get install failed (its message is above); check the network, the rights and the free space, then run this again"
-say "done"
+quietly install -y --no-install-recommends $missing ||
+    give_up "apt-get could not install them (why, it says above): check the network, the rights and the free space, and run this again"
+say "installed"
