@@ -9,7 +9,7 @@
 #define ELB_IS_FLOAT_double 0
 #define ELB_IS_FLOAT_PASTE(real) ELB_IS_FLOAT_##real
 #define ELB_IS_FLOAT(real) ELB_IS_FLOAT_PASTE(real)
-#if 0 && !defined(ELBOW_KERNELS_REFERENCE_ONLY) && defined(__x86_64__) && ELB_IS_FLOAT(ELBOW_REAL)
+#if !defined(ELBOW_KERNELS_REFERENCE_ONLY) && defined(__x86_64__) && ELB_IS_FLOAT(ELBOW_REAL)
 #define ELB_HAS_VECTOR_TABLES 1
 #else
 #define ELB_HAS_VECTOR_TABLES 0
