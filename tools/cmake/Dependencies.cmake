@@ -26,7 +26,7 @@ endif()
 
 if(ELBOW_FAST)
     # Not dnnl's own CMake package: it insists on OpenCL's headers, which nothing here uses.
-    find_path(DNNL_INCLUDE_DIR dnnl.h)
+    find_path(DNNL_INCLUDE_DIR oneapi/dnnl/dnnl.h)
     find_library(DNNL_LIBRARY dnnl)
     if(NOT DNNL_INCLUDE_DIR OR NOT DNNL_LIBRARY)
         message(FATAL_ERROR "oneDNN was not found: install libdnnl-dev, or configure with -DELBOW_KERNELS=reference.")
