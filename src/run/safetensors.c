@@ -13,8 +13,8 @@
 _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "tensors are copied between memory and file as they are");
 
 enum {
-    SAFETENSORS_PREFIX = 8,                /* the header's size, before the header */
-    SAFETENSORS_HEADER_LIMIT = 100000000,  /* the format's own limit, bytes */
+    SAFETENSORS_PREFIX = 8,               /* the header's size, before the header */
+    SAFETENSORS_HEADER_LIMIT = 100000000, /* the format's own limit, bytes */
     SAFETENSORS_SHAPE_TEXT = 24 * ELB_SAFETENSORS_RANK + 3
 };
 static const int64_t safetensors_file_limit = (int64_t)1 << 36;
@@ -40,16 +40,19 @@ struct elb_safetensors {
     int64_t count;
 };
 
-const char *elb_dtype_name(elb_dtype dtype) {
+const char *elb_dtype_name(elb_dtype dtype)
+{
     return safetensors_dtypes[dtype].name;
 }
 
-int64_t elb_dtype_size(elb_dtype dtype) {
+int64_t elb_dtype_size(elb_dtype dtype)
+{
     return safetensors_dtypes[dtype].size;
 }
 
 /* "[200,784]" */
-static const char *safetensors_shape_text(int rank, const int64_t *shape, char text[SAFETENSORS_SHAPE_TEXT]) {
+static const char *safetensors_shape_text(int rank, const int64_t *shape, char text[SAFETENSORS_SHAPE_TEXT])
+{
     int used = snprintf(text, SAFETENSORS_SHAPE_TEXT, "[");
     for (int i = 0; i < rank; i++)
         used += snprintf(text + used, SAFETENSORS_SHAPE_TEXT - (size_t)used, "%s%" PRId64, i ? "," : "", shape[i]);
@@ -58,7 +61,8 @@ static const char *safetensors_shape_text(int rank, const int64_t *shape, char t
 }
 
 /* false when the byte count does not fit, or a dimension is negative. */
-static bool safetensors_byte_count(const elb_safetensors_entry *e, int64_t *bytes) {
+static bool safetensors_byte_count(const elb_safetensors_entry *e, int64_t *bytes)
+{
     if (e->rank < 0 || e->rank > ELB_SAFETENSORS_RANK) return false;
     *bytes = elb_dtype_size(e->dtype);
     for (int i = 0; i < e->rank; i++)
@@ -69,7 +73,8 @@ static bool safetensors_byte_count(const elb_safetensors_entry *e, int64_t *byte
 /* --- writing ---------------------------------------------------------------------------------------------------- */
 
 /* Adds one entry's description, whose data begin at *offset, and moves *offset behind them. */
-static elb_status safetensors_describe(elb_context *c, json_t *header, const elb_safetensors_entry *e, int64_t *offset) {
+static elb_status safetensors_describe(elb_context *c, json_t *header, const elb_safetensors_entry *e, int64_t *offset)
+{
     int64_t bytes = 0;
     if (!e->name || !e->name[0] || !strcmp(e->name, safetensors_metadata_key))
         return elb_fail(c, ELB_USAGE, "a tensor is named '%s'; expected a name that is neither empty nor '%s'",
@@ -89,7 +94,8 @@ static elb_status safetensors_describe(elb_context *c, json_t *header, const elb
 }
 
 static elb_status safetensors_put_metadata(elb_context *c, json_t *header, const elb_safetensors_pair *metadata,
-                                           int64_t m) {
+                                           int64_t m)
+{
     if (m == 0) return ELB_OK;
     json_t *object = json_object();
     if (!object || json_object_set_new(header, safetensors_metadata_key, object))
@@ -103,7 +109,8 @@ static elb_status safetensors_put_metadata(elb_context *c, json_t *header, const
     return ELB_OK;
 }
 
-static void safetensors_order(const elb_safetensors_entry *entries, int64_t n, int64_t *order) {
+static void safetensors_order(const elb_safetensors_entry *entries, int64_t n, int64_t *order)
+{
     int64_t placed = 0;
     for (int64_t width = 8; width > 0; width /= 2)
         for (int64_t i = 0; i < n; i++)
@@ -111,7 +118,8 @@ static void safetensors_order(const elb_safetensors_entry *entries, int64_t n, i
 }
 
 static elb_status safetensors_write(elb_context *c, const char *path, const json_t *header,
-                                    const elb_safetensors_entry *entries, const int64_t *order, int64_t n) {
+                                    const elb_safetensors_entry *entries, const int64_t *order, int64_t n)
+{
     char *json = json_dumps(header, JSON_COMPACT);
     if (!json) return elb_fail(c, ELB_MEMORY, "no memory for the header of '%s'", path);
     uint64_t length = strlen(json), padded = (length + 7) / 8 * 8;
@@ -132,7 +140,8 @@ static elb_status safetensors_write(elb_context *c, const char *path, const json
 }
 
 elb_status elb_safetensors_save(elb_context *c, const char *path, const elb_safetensors_entry *entries, int64_t n,
-                                const elb_safetensors_pair *metadata, int64_t m) {
+                                const elb_safetensors_pair *metadata, int64_t m)
+{
     int64_t offset = 0;
     int64_t *order = elb_alloc(c, n, sizeof *order);
     if (!order) return ELB_MEMORY;
@@ -150,7 +159,8 @@ elb_status elb_safetensors_save(elb_context *c, const char *path, const elb_safe
 
 /* --- reading ---------------------------------------------------------------------------------------------------- */
 
-static bool safetensors_find_dtype(const char *name, elb_dtype *dtype) {
+static bool safetensors_find_dtype(const char *name, elb_dtype *dtype)
+{
     for (int i = 0; i < ELB_DTYPE_COUNT; i++) {
         *dtype = (elb_dtype)i;
         if (!strcmp(name, safetensors_dtypes[i].name)) return true;
@@ -158,7 +168,8 @@ static bool safetensors_find_dtype(const char *name, elb_dtype *dtype) {
     return false;
 }
 
-static elb_status safetensors_parse_shape(elb_context *c, const json_t *shape, elb_safetensors_entry *e) {
+static elb_status safetensors_parse_shape(elb_context *c, const json_t *shape, elb_safetensors_entry *e)
+{
     if (!json_is_array(shape) || json_array_size(shape) > ELB_SAFETENSORS_RANK)
         return elb_fail(c, ELB_MODEL, "tensor '%.100s' has no shape of at most %d dimensions", e->name,
                         ELB_SAFETENSORS_RANK);
@@ -174,7 +185,8 @@ static elb_status safetensors_parse_shape(elb_context *c, const json_t *shape, e
 
 /* e->data becomes data + its first byte; `room` is the number of bytes that there are. */
 static elb_status safetensors_parse_entry(elb_context *c, const json_t *o, const char *data, int64_t room,
-                                          elb_safetensors_entry *e) {
+                                          elb_safetensors_entry *e)
+{
     const char *dtype = json_string_value(json_object_get(o, "dtype"));
     if (!json_is_object(o) || !dtype)
         return elb_fail(c, ELB_MODEL, "tensor '%.100s' has no dtype in the header", e->name);
@@ -202,7 +214,8 @@ static elb_status safetensors_parse_entry(elb_context *c, const json_t *o, const
 }
 
 /* By first byte; an empty tensor goes before the one that begins where it stands. */
-static int safetensors_compare(const void *a, const void *b) {
+static int safetensors_compare(const void *a, const void *b)
+{
     const elb_safetensors_entry *x = a, *y = b;
     int64_t nx = 0, ny = 0;
     if (x->data != y->data) return (const char *)x->data < (const char *)y->data ? -1 : 1;
@@ -212,7 +225,8 @@ static int safetensors_compare(const void *a, const void *b) {
     return strcmp(x->name, y->name);
 }
 
-static elb_status safetensors_check_layout(elb_safetensors *f, const char *data, int64_t room) {
+static elb_status safetensors_check_layout(elb_safetensors *f, const char *data, int64_t room)
+{
     const char *at = data;
     if (f->count > 1) qsort(f->entries, (size_t)f->count, sizeof *f->entries, safetensors_compare);
     for (int64_t i = 0; i < f->count; i++) {
@@ -229,22 +243,24 @@ static elb_status safetensors_check_layout(elb_safetensors *f, const char *data,
     return ELB_OK;
 }
 
-static elb_status safetensors_check_metadata(elb_safetensors *f) {
+static elb_status safetensors_check_metadata(elb_safetensors *f)
+{
     const char *key;
     json_t *value;
     f->metadata = json_object_get(f->header, safetensors_metadata_key);
     if (!f->metadata) return ELB_OK;
     if (!json_is_object(f->metadata))
         return elb_fail(f->context, ELB_MODEL, "%s is not an object", safetensors_metadata_key);
-    json_object_foreach(f->metadata, key, value) {
-        if (!json_is_string(value))
-            return elb_fail(f->context, ELB_MODEL, "the metadata '%.100s' is not a text", key);
+    json_object_foreach(f->metadata, key, value)
+    {
+        if (!json_is_string(value)) return elb_fail(f->context, ELB_MODEL, "the metadata '%.100s' is not a text", key);
     }
     return ELB_OK;
 }
 
 static elb_status safetensors_parse_header(elb_safetensors *f, const char *header, int64_t length, const char *data,
-                                           int64_t room) {
+                                           int64_t room)
+{
     json_error_t error;
     const char *name;
     json_t *value;
@@ -255,7 +271,8 @@ static elb_status safetensors_parse_header(elb_safetensors *f, const char *heade
     ELB_TRY(safetensors_check_metadata(f));
     f->entries = elb_alloc(f->context, (int64_t)json_object_size(f->header), sizeof *f->entries);
     if (!f->entries) return ELB_MEMORY;
-    json_object_foreach(f->header, name, value) {
+    json_object_foreach(f->header, name, value)
+    {
         if (value == f->metadata) continue;
         f->entries[f->count].name = name;
         ELB_TRY(safetensors_parse_entry(f->context, value, data, room, &f->entries[f->count]));
@@ -264,7 +281,8 @@ static elb_status safetensors_parse_header(elb_safetensors *f, const char *heade
     return safetensors_check_layout(f, data, room);
 }
 
-elb_status elb_safetensors_parse(elb_context *c, const void *bytes, int64_t size, elb_safetensors **file) {
+elb_status elb_safetensors_parse(elb_context *c, const void *bytes, int64_t size, elb_safetensors **file)
+{
     uint64_t length = 0;
     *file = NULL;
     if (size < SAFETENSORS_PREFIX)
@@ -281,12 +299,15 @@ elb_status elb_safetensors_parse(elb_context *c, const void *bytes, int64_t size
     const char *header = (const char *)bytes + SAFETENSORS_PREFIX;
     elb_status status = safetensors_parse_header(f, header, (int64_t)length, header + length,
                                                  size - SAFETENSORS_PREFIX - (int64_t)length);
-    if (status == ELB_OK) *file = f;
-    else elb_safetensors_close(f);
+    if (status == ELB_OK)
+        *file = f;
+    else
+        elb_safetensors_close(f);
     return status;
 }
 
-elb_status elb_safetensors_open(elb_context *c, const char *path, elb_safetensors **file) {
+elb_status elb_safetensors_open(elb_context *c, const char *path, elb_safetensors **file)
+{
     char *bytes = NULL;
     int64_t size = 0;
     *file = NULL;
@@ -302,7 +323,8 @@ elb_status elb_safetensors_open(elb_context *c, const char *path, elb_safetensor
     return elb_fail_in(c, status, "'%s'", path);
 }
 
-void elb_safetensors_close(elb_safetensors *file) {
+void elb_safetensors_close(elb_safetensors *file)
+{
     if (!file) return;
     json_decref(file->header);
     elb_free(file->context, file->entries);
@@ -312,37 +334,44 @@ void elb_safetensors_close(elb_safetensors *file) {
 
 /* --- looking up ------------------------------------------------------------------------------------------------- */
 
-int64_t elb_safetensors_count(const elb_safetensors *file) {
+int64_t elb_safetensors_count(const elb_safetensors *file)
+{
     return file->count;
 }
 
-const elb_safetensors_entry *elb_safetensors_at(const elb_safetensors *file, int64_t i) {
+const elb_safetensors_entry *elb_safetensors_at(const elb_safetensors *file, int64_t i)
+{
     return &file->entries[i];
 }
 
-const elb_safetensors_entry *elb_safetensors_find(const elb_safetensors *file, const char *name) {
+const elb_safetensors_entry *elb_safetensors_find(const elb_safetensors *file, const char *name)
+{
     for (int64_t i = 0; i < file->count; i++)
         if (!strcmp(file->entries[i].name, name)) return &file->entries[i];
     return NULL;
 }
 
-int64_t elb_safetensors_metadata_count(const elb_safetensors *file) {
+int64_t elb_safetensors_metadata_count(const elb_safetensors *file)
+{
     return (int64_t)json_object_size(file->metadata);
 }
 
-elb_safetensors_pair elb_safetensors_metadata_at(const elb_safetensors *file, int64_t i) {
+elb_safetensors_pair elb_safetensors_metadata_at(const elb_safetensors *file, int64_t i)
+{
     void *at = json_object_iter(file->metadata);
     while (i-- > 0) at = json_object_iter_next(file->metadata, at);
     return (elb_safetensors_pair){json_object_iter_key(at), json_string_value(json_object_iter_value(at))};
 }
 
-const char *elb_safetensors_metadata(const elb_safetensors *file, const char *key) {
+const char *elb_safetensors_metadata(const elb_safetensors *file, const char *key)
+{
     return json_string_value(json_object_get(file->metadata, key));
 }
 
 /* The entry, or NULL with the message set when it is missing or of another shape. */
 static const elb_safetensors_entry *safetensors_expect(const elb_safetensors *file, const char *name, int rank,
-                                                       const int64_t *shape) {
+                                                       const int64_t *shape)
+{
     char expected[SAFETENSORS_SHAPE_TEXT], found[SAFETENSORS_SHAPE_TEXT];
     const elb_safetensors_entry *e = elb_safetensors_find(file, name);
     if (rank < 0 || rank > ELB_SAFETENSORS_RANK) {
@@ -364,7 +393,8 @@ static const elb_safetensors_entry *safetensors_expect(const elb_safetensors *fi
 }
 
 elb_status elb_safetensors_read(const elb_safetensors *file, const char *name, elb_dtype dtype, int rank,
-                                const int64_t *shape, void *out) {
+                                const int64_t *shape, void *out)
+{
     int64_t bytes = 0;
     const elb_safetensors_entry *e = safetensors_expect(file, name, rank, shape);
     if (!e) return ELB_MODEL;
@@ -376,37 +406,42 @@ elb_status elb_safetensors_read(const elb_safetensors *file, const char *name, e
     return ELB_OK;
 }
 
-static elb_real safetensors_f64(const char *at) {
+static elb_real safetensors_f64(const char *at)
+{
     double x;
     memcpy(&x, at, sizeof x);
     return (elb_real)x;
 }
 
-static elb_real safetensors_f32(const char *at) {
+static elb_real safetensors_f32(const char *at)
+{
     float x;
     memcpy(&x, at, sizeof x);
     return (elb_real)x;
 }
 
 /* The upper half of a float32. */
-static elb_real safetensors_bf16(const char *at) {
+static elb_real safetensors_bf16(const char *at)
+{
     char wide[4] = {0, 0, at[0], at[1]};
     return safetensors_f32(wide);
 }
 
 /* IEEE 754 binary16: 1 sign, 5 exponent (bias 15), 10 fraction bits. */
-static elb_real safetensors_f16(const char *at) {
+static elb_real safetensors_f16(const char *at)
+{
     uint16_t bits;
     memcpy(&bits, at, sizeof bits);
     int exponent = bits >> 10 & 31, fraction = bits & 1023;
-    double size = exponent == 31   ? (fraction ? NAN : INFINITY)
+    double size = exponent == 31  ? (fraction ? NAN : INFINITY)
                   : exponent == 0 ? ldexp(fraction, -24)
                                   : ldexp(1024 + fraction, exponent - 25);
     return (elb_real)(bits >> 15 ? -size : size);
 }
 
 elb_status elb_safetensors_read_real(const elb_safetensors *file, const char *name, int rank, const int64_t *shape,
-                                     elb_real *out) {
+                                     elb_real *out)
+{
     int64_t bytes = 0;
     const elb_safetensors_entry *e = safetensors_expect(file, name, rank, shape);
     if (!e) return ELB_MODEL;

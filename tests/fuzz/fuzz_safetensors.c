@@ -7,7 +7,8 @@
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 /* Reads every byte of every tensor, so that a sanitizer sees an offset that lies outside. */
-static void fuzz_read_all(elb_context *c, const elb_safetensors *file) {
+static void fuzz_read_all(elb_context *c, const elb_safetensors *file)
+{
     for (int64_t i = 0; i < elb_safetensors_count(file); i++) {
         const elb_safetensors_entry *e = elb_safetensors_at(file, i);
         int64_t elements = 1;
@@ -24,7 +25,8 @@ static void fuzz_read_all(elb_context *c, const elb_safetensors *file) {
     }
 }
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
     elb_context *c = NULL;
     elb_safetensors *file = NULL;
     elb_settings settings = {.threads = 1};

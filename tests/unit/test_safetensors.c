@@ -16,16 +16,20 @@ static const uint64_t one_ulong = UINT64_MAX;
 static const uint8_t five_bytes[5] = {0, 1, 2, 254, 255};
 
 static const elb_safetensors_entry entries[] = {
-    {"bytes", ELB_DTYPE_U8, 1, {5}, five_bytes},     {"weight", ELB_DTYPE_F32, 2, {2, 3}, six_floats},
-    {"counters", ELB_DTYPE_I64, 1, {2}, two_longs},  {"seed", ELB_DTYPE_U64, 0, {0}, &one_ulong},
-    {"moment", ELB_DTYPE_F64, 3, {1, 3, 1}, three_doubles}, {"nothing", ELB_DTYPE_F32, 2, {0, 7}, NULL},
+    {"bytes", ELB_DTYPE_U8, 1, {5}, five_bytes},
+    {"weight", ELB_DTYPE_F32, 2, {2, 3}, six_floats},
+    {"counters", ELB_DTYPE_I64, 1, {2}, two_longs},
+    {"seed", ELB_DTYPE_U64, 0, {0}, &one_ulong},
+    {"moment", ELB_DTYPE_F64, 3, {1, 3, 1}, three_doubles},
+    {"nothing", ELB_DTYPE_F32, 2, {0, 7}, NULL},
 };
 enum { ENTRIES = sizeof entries / sizeof entries[0] };
 static const elb_safetensors_pair metadata[] = {{"config", "model:\n  latent: 50 # \"quoted\"\n"}, {"empty", ""}};
 
 /* --- round trip ------------------------------------------------------------------------------------------------- */
 
-static void check_same(const elb_safetensors *file, const elb_safetensors_entry *want) {
+static void check_same(const elb_safetensors *file, const elb_safetensors_entry *want)
+{
     const elb_safetensors_entry *e = elb_safetensors_find(file, want->name);
     int64_t bytes = elb_dtype_size(want->dtype);
     assert_non_null(e);
@@ -42,7 +46,8 @@ static void check_same(const elb_safetensors *file, const elb_safetensors_entry 
     if (bytes) assert_memory_equal(out, want->data, (size_t)bytes);
 }
 
-static void test_round_trip(void **state) {
+static void test_round_trip(void **state)
+{
     (void)state;
     fault f;
     elb_context *c = support_context(&f);
@@ -75,7 +80,8 @@ static void test_round_trip(void **state) {
     support_context_end(c, &f);
 }
 
-static void test_nothing_at_all(void **state) {
+static void test_nothing_at_all(void **state)
+{
     (void)state;
     elb_context *c = support_context(NULL);
     char *folder = support_folder_make();
@@ -94,7 +100,8 @@ static void test_nothing_at_all(void **state) {
 /* --- what Python wrote ------------------------------------------------------------------------------------------ */
 
 static void check_reals(const elb_safetensors *file, const char *name, int rank, const int64_t *shape, int n,
-                        const double *want) {
+                        const double *want)
+{
     elb_real out[8];
     assert_int_equal(elb_safetensors_read_real(file, name, rank, shape, out), ELB_OK);
     for (int i = 0; i < n; i++) {
@@ -103,7 +110,8 @@ static void check_reals(const elb_safetensors *file, const char *name, int rank,
     }
 }
 
-static void test_python(void **state) {
+static void test_python(void **state)
+{
     (void)state;
     elb_context *c = support_context(NULL);
     elb_safetensors *file = NULL;
@@ -131,7 +139,8 @@ static void test_python(void **state) {
 /* --- from memory ------------------------------------------------------------------------------------------------ */
 
 /* A file of this header and so many data bytes, all zero, with `f16` at their start. */
-static elb_status parse_text(elb_context *c, const char *json, size_t data_size, elb_safetensors **file) {
+static elb_status parse_text(elb_context *c, const char *json, size_t data_size, elb_safetensors **file)
+{
     static char bytes[4096];
     uint64_t length = strlen(json);
     assert_true(8 + length + data_size <= sizeof bytes);
@@ -141,23 +150,26 @@ static elb_status parse_text(elb_context *c, const char *json, size_t data_size,
     return elb_safetensors_parse(c, bytes, (int64_t)(8 + length + data_size), file);
 }
 
-static void test_half_numbers(void **state) {
+static void test_half_numbers(void **state)
+{
     (void)state;
     elb_context *c = support_context(NULL);
     static const struct {
         uint16_t bits;
         double value;
-    } cases[] = {{0x0000, 0.0},      {0x8000, -0.0},      {0x0001, 0x1p-24}, {0x83ff, -1023 * 0x1p-24},
-                 {0x0400, 0x1p-14},  {0x3c00, 1},         {0x3c01, 1 + 0x1p-10}, {0xfbff, -65504},
+    } cases[] = {{0x0000, 0.0},      {0x8000, -0.0},      {0x0001, 0x1p-24},       {0x83ff, -1023 * 0x1p-24},
+                 {0x0400, 0x1p-14},  {0x3c00, 1},         {0x3c01, 1 + 0x1p-10},   {0xfbff, -65504},
                  {0x7c00, INFINITY}, {0xfc00, -INFINITY}, {0x3555, 0.333251953125}};
     elb_safetensors *file = NULL;
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
-        assert_int_equal(parse_text(c, "{\"h\":{\"dtype\":\"F16\",\"shape\":[],\"data_offsets\":[0,2]}}", 2, &file), ELB_OK);
+        assert_int_equal(parse_text(c, "{\"h\":{\"dtype\":\"F16\",\"shape\":[],\"data_offsets\":[0,2]}}", 2, &file),
+                         ELB_OK);
         memcpy((char *)(uintptr_t)elb_safetensors_at(file, 0)->data, &cases[i].bits, 2);
         check_reals(file, "h", 0, NULL, 1, &cases[i].value);
         elb_safetensors_close(file);
     }
-    assert_int_equal(parse_text(c, "{\"h\":{\"dtype\":\"F16\",\"shape\":[],\"data_offsets\":[0,2]}}", 2, &file), ELB_OK);
+    assert_int_equal(parse_text(c, "{\"h\":{\"dtype\":\"F16\",\"shape\":[],\"data_offsets\":[0,2]}}", 2, &file),
+                     ELB_OK);
     memcpy((char *)(uintptr_t)elb_safetensors_at(file, 0)->data, "\1\176", 2);
     elb_real out = 0;
     assert_int_equal(elb_safetensors_read_real(file, "h", 0, NULL, &out), ELB_OK);
@@ -166,7 +178,8 @@ static void test_half_numbers(void **state) {
     support_context_end(c, NULL);
 }
 
-static void test_malformed(void **state) {
+static void test_malformed(void **state)
+{
     (void)state;
     static const struct {
         const char *json;
@@ -222,7 +235,8 @@ static void test_malformed(void **state) {
     support_context_end(c, &f);
 }
 
-static void test_header_size(void **state) {
+static void test_header_size(void **state)
+{
     (void)state;
     elb_context *c = support_context(NULL);
     elb_safetensors *file = NULL;
@@ -239,7 +253,8 @@ static void test_header_size(void **state) {
 }
 
 /* Every shorter version of a sound file is refused, as is a longer one. */
-static void test_cut_short(void **state) {
+static void test_cut_short(void **state)
+{
     (void)state;
     fault f;
     elb_context *c = support_context(&f);
@@ -261,7 +276,8 @@ static void test_cut_short(void **state) {
     support_context_end(c, &f);
 }
 
-static void test_missing_file(void **state) {
+static void test_missing_file(void **state)
+{
     (void)state;
     elb_context *c = support_context(NULL);
     char *folder = support_folder_make();
@@ -276,7 +292,8 @@ static void test_missing_file(void **state) {
 
 /* --- wrong requests --------------------------------------------------------------------------------------------- */
 
-static void test_wrong_expectations(void **state) {
+static void test_wrong_expectations(void **state)
+{
     (void)state;
     elb_context *c = support_context(NULL);
     elb_safetensors *file = NULL;
@@ -307,7 +324,8 @@ static void test_wrong_expectations(void **state) {
 }
 
 static void check_refused(elb_context *c, const char *folder, elb_safetensors_entry one, elb_safetensors_pair pair,
-                          const char *message) {
+                          const char *message)
+{
     elb_safetensors_entry twice[2] = {{"a", ELB_DTYPE_U8, 1, {5}, five_bytes}, one};
     elb_safetensors_pair pairs[2] = {{"k", "v"}, pair};
     const char *path = support_path(folder, "m.safetensors");
@@ -316,7 +334,8 @@ static void check_refused(elb_context *c, const char *folder, elb_safetensors_en
     assert_int_equal(support_folder_count(folder), 0);
 }
 
-static void test_wrong_entries(void **state) {
+static void test_wrong_entries(void **state)
+{
     (void)state;
     fault f;
     elb_context *c = support_context(&f);
@@ -352,7 +371,8 @@ static void test_wrong_entries(void **state) {
 
 /* --- faults ----------------------------------------------------------------------------------------------------- */
 
-static void test_allocations_fail(void **state) {
+static void test_allocations_fail(void **state)
+{
     (void)state;
     fault f;
     elb_context *c = support_context(&f);
@@ -383,7 +403,8 @@ static void test_allocations_fail(void **state) {
 }
 
 /* The old file stays whole whichever write fails. */
-static void test_writes_fail(void **state) {
+static void test_writes_fail(void **state)
+{
     (void)state;
     fault f;
     elb_context *c = support_context(&f);
@@ -411,14 +432,21 @@ static void test_writes_fail(void **state) {
     support_context_end(c, &f);
 }
 
-int main(void) {
+int main(void)
+{
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_round_trip),         cmocka_unit_test(test_nothing_at_all),
-        cmocka_unit_test(test_python),             cmocka_unit_test(test_half_numbers),
-        cmocka_unit_test(test_malformed),          cmocka_unit_test(test_header_size),
-        cmocka_unit_test(test_cut_short),          cmocka_unit_test(test_missing_file),
-        cmocka_unit_test(test_wrong_expectations), cmocka_unit_test(test_wrong_entries),
-        cmocka_unit_test(test_allocations_fail),   cmocka_unit_test(test_writes_fail),
+        cmocka_unit_test(test_round_trip),
+        cmocka_unit_test(test_nothing_at_all),
+        cmocka_unit_test(test_python),
+        cmocka_unit_test(test_half_numbers),
+        cmocka_unit_test(test_malformed),
+        cmocka_unit_test(test_header_size),
+        cmocka_unit_test(test_cut_short),
+        cmocka_unit_test(test_missing_file),
+        cmocka_unit_test(test_wrong_expectations),
+        cmocka_unit_test(test_wrong_entries),
+        cmocka_unit_test(test_allocations_fail),
+        cmocka_unit_test(test_writes_fail),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
