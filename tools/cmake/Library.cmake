@@ -5,7 +5,7 @@ file(GLOB elbow_kernel_sources CONFIGURE_DEPENDS src/kernels/*.c)
 file(GLOB elbow_fast_sources CONFIGURE_DEPENDS src/kernels/*_onednn.c)
 list(REMOVE_ITEM elbow_sources "" ${elbow_vector_sources} ${elbow_fast_sources})
 list(REMOVE_ITEM elbow_kernel_sources "" ${elbow_vector_sources})
-set_property(SOURCE ${elbow_kernel_sources} APPEND PROPERTY COMPILE_OPTIONS $<$<CONFIG:Release>:-O3>)
+set_property(SOURCE ${elbow_kernel_sources} ${CMAKE_SOURCE_DIR}/src/data/batch.c APPEND PROPERTY COMPILE_OPTIONS $<$<CONFIG:Release>:-O3>)
 
 # elbow_objects(target real reference extra_sources...): the library's objects for one type of number.
 function(elbow_objects target real reference)
