@@ -235,6 +235,15 @@ static void test_tables_match_the_reference(void **state) {
     for (int b = 0; b < BLOCKS; b++) guarded_close(g[b]);
 }
 
+/* Logits of 0 make the largest factors of the product behind the sum; a long row must not overflow it. */
+static void test_bernoulli_log_of_a_long_row(void **state) {
+    enum { N = 10000 };
+    static elb_real x[N], a[N];
+    (void)state;
+    for (const elb_kernels *const *t = elb_kernels_available(); *t; t++)
+        support_assert_near((double)(*t)->bernoulli_log(N, x, a), -N * log(2), 0, 1e-6);
+}
+
 /* A function without a case, or a table without a function, fails here. */
 static void test_tables_are_complete(void **state) {
     (void)state;
@@ -442,6 +451,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_tables_are_complete),
         cmocka_unit_test(test_tables_match_the_reference),
+        cmocka_unit_test(test_bernoulli_log_of_a_long_row),
         cmocka_unit_test(test_nan_passes_through),
         cmocka_unit_test(test_bits_do_not_depend_on_the_address),
         cmocka_unit_test(test_bits_do_not_depend_on_the_cut),
