@@ -87,13 +87,21 @@ elb_status elb_config_parse(elb_config *config, const char *name, const char *te
 
 elb_status elb_config_preset(elb_config *config, const char *preset)
 {
-    char names[512] = "";
-    for (const elb_preset *p = elb_presets(); p->name; p++) {
+    enum { PRESETS_MAX = 64 };
+    const char *names[PRESETS_MAX + 1] = {NULL};
+    char list[1024] = "";
+    size_t used = 0;
+    int n = 0;
+    for (const elb_preset *p = elb_presets(); p->name && n < PRESETS_MAX; p++) {
         if (strcmp(p->name, preset) == 0) return elb_config_parse(config, p->name, p->yaml, (int64_t)strlen(p->yaml));
-        size_t used = strlen(names);
-        snprintf(names + used, sizeof names - used, "%s%s", used ? ", " : "", p->name);
+        names[n++] = p->name;
+        snprintf(list + used, sizeof list - used, "%s%s", used ? ", " : "", p->name);
+        used = strlen(list);
     }
-    return elb_fail(config->context, ELB_USAGE, "unknown preset '%s'; the presets are %s", preset, names);
+    const char *nearest = elb_did_you_mean(preset, names);
+    if (nearest)
+        return elb_fail(config->context, ELB_USAGE, "unknown preset '%s'; did you mean '%s'?", preset, nearest);
+    return elb_fail(config->context, ELB_USAGE, "unknown preset '%s'; the presets are %s", preset, list);
 }
 
 elb_status elb_config_write(const elb_config *config, char **yaml)

@@ -13,6 +13,7 @@ typedef struct yaml_reader {
     const char *name; /* of the file */
     yaml_parser_t parser;
     yaml_event_t event; /* the present one */
+    int64_t key_line;   /* of the latest key: a block mapping as its value begins a line later */
     int64_t *key_lines; /* where each key was set, in the tables' order; 0 = not yet */
     int64_t section_lines[YAML_SECTIONS_MAX];
 } yaml_reader;
@@ -32,7 +33,7 @@ static elb_status yaml_refuse(yaml_reader *r, const char *what)
 
 static elb_status yaml_refuse_key(yaml_reader *r, const char *key, const char *what)
 {
-    return elb_fail(r->context, ELB_USAGE, "%s:%lld: %s %s", r->name, (long long)yaml_line(r), key, what);
+    return elb_fail(r->context, ELB_USAGE, "%s:%lld: %s %s", r->name, (long long)r->key_line, key, what);
 }
 
 static elb_status yaml_broken(yaml_reader *r)
@@ -106,15 +107,15 @@ static elb_status yaml_once(yaml_reader *r, const char *key, int64_t *line)
 {
     if (*line)
         return elb_fail(r->context, ELB_USAGE, "%s:%lld: %s was given before, in line %lld; keep one of the two",
-                        r->name, (long long)yaml_line(r), key, (long long)*line);
-    *line = yaml_line(r);
+                        r->name, (long long)r->key_line, key, (long long)*line);
+    *line = r->key_line;
     return ELB_OK;
 }
 
-static elb_status yaml_set(yaml_reader *r, const char *key, const char *value, int64_t line)
+static elb_status yaml_set(yaml_reader *r, const char *key, const char *value)
 {
     elb_status status = elb_options_set(r->context, r->sections, key, value);
-    return status == ELB_OK ? ELB_OK : elb_fail_in(r->context, status, "%s:%lld", r->name, (long long)line);
+    return status == ELB_OK ? ELB_OK : elb_fail_in(r->context, status, "%s:%lld", r->name, (long long)r->key_line);
 }
 
 /* [200, 200] -> "200,200" */
@@ -122,10 +123,9 @@ static elb_status yaml_list(yaml_reader *r, const char *key)
 {
     char list[ELB_TEXT_MAX] = "";
     size_t used = 0;
-    int64_t line = yaml_line(r);
     for (;;) {
         ELB_TRY(yaml_next(r));
-        if (r->event.type == YAML_SEQUENCE_END_EVENT) return yaml_set(r, key, list, line);
+        if (r->event.type == YAML_SEQUENCE_END_EVENT) return yaml_set(r, key, list);
         if (r->event.type != YAML_SCALAR_EVENT || yaml_is_nothing(r))
             return yaml_refuse_key(r, key, "is a list with an item that is not a number");
         int n = snprintf(list + used, sizeof list - used, "%s%s", used ? "," : "", yaml_text(r));
@@ -138,7 +138,7 @@ static elb_status yaml_list(yaml_reader *r, const char *key)
 static elb_status yaml_value(yaml_reader *r, const char *key)
 {
     const elb_option *option = elb_options_find(r->sections, key, NULL);
-    if (!option) return yaml_set(r, key, "", yaml_line(r)); /* says what it could have meant */
+    if (!option) return yaml_set(r, key, ""); /* says what it could have meant */
     ELB_TRY(yaml_once(r, key, &r->key_lines[yaml_place(r->sections, option)]));
     if (r->event.type == YAML_SEQUENCE_START_EVENT) {
         if (option->kind != ELB_OPTION_INTS) return yaml_refuse_key(r, key, "is a list, but it takes one value");
@@ -148,7 +148,7 @@ static elb_status yaml_value(yaml_reader *r, const char *key)
         return yaml_refuse_key(r, key, "has keys of its own, but it takes one value");
     if (yaml_is_nothing(r))
         return yaml_refuse_key(r, key, "has no value; write '' for an empty text and [] for an empty list");
-    return yaml_set(r, key, yaml_text(r), yaml_line(r));
+    return yaml_set(r, key, yaml_text(r));
 }
 
 /* Moves to the next key of a mapping and copies it after `prefix`, then on to its value; *end at the mapping's end. */
@@ -159,6 +159,7 @@ static elb_status yaml_key(yaml_reader *r, const char *prefix, char key[YAML_KEY
     if (*end) return ELB_OK;
     if (r->event.type != YAML_SCALAR_EVENT) return yaml_refuse(r, "a key must be one word, not a list or a mapping");
     snprintf(key, YAML_KEY_MAX, "%s%s%s", prefix, *prefix ? "." : "", yaml_text(r));
+    r->key_line = yaml_line(r);
     return yaml_next(r);
 }
 
@@ -171,8 +172,8 @@ static elb_status yaml_unknown_section(yaml_reader *r, const char *name)
     const char *nearest = elb_did_you_mean(name, names);
     if (nearest)
         return elb_fail(r->context, ELB_USAGE, "%s:%lld: unknown section '%s'; did you mean '%s'?", r->name,
-                        (long long)yaml_line(r), name, nearest);
-    return yaml_set(r, name, "", yaml_line(r)); /* lists the sections */
+                        (long long)r->key_line, name, nearest);
+    return yaml_set(r, name, ""); /* lists the sections */
 }
 
 /* The present event is the value of a top-level key that may name a section. */
