@@ -4,22 +4,26 @@
 
 #include "data/array.h"
 
-void elb_array_reset(elb_context *c, elb_array *array) {
+void elb_array_reset(elb_context *c, elb_array *array)
+{
     elb_free(c, array->values);
     *array = (elb_array){.values = NULL};
 }
 
-int64_t elb_array_count(const elb_array *array) {
+int64_t elb_array_count(const elb_array *array)
+{
     int64_t n = array->rank > 0;
     for (int i = 0; i < array->rank; i++) n *= array->shape[i];
     return n;
 }
 
-size_t elb_array_width(const elb_array *array) {
+size_t elb_array_width(const elb_array *array)
+{
     return array->type == ELB_ARRAY_U8 ? sizeof(uint8_t) : sizeof(float);
 }
 
-int64_t elb_element_width(elb_element element) {
+int64_t elb_element_width(elb_element element)
+{
     switch (element) {
     case ELB_ELEMENT_BOOL:
     case ELB_ELEMENT_U8:
@@ -37,32 +41,37 @@ int64_t elb_element_width(elb_element element) {
     return 0;
 }
 
-static uint64_t array_word(const uint8_t *p, int64_t width, bool big) {
+static uint64_t array_word(const uint8_t *p, int64_t width, bool big)
+{
     uint64_t word = 0;
     for (int64_t i = 0; i < width; i++) word = word << 8 | p[big ? i : width - 1 - i];
     return word;
 }
 
-static double array_half(uint16_t h) {
+static double array_half(uint16_t h)
+{
     int exponent = h >> 10 & 31, mantissa = h & 1023;
     double size = exponent == 31 ? (mantissa ? NAN : INFINITY)
                                  : ldexp(exponent ? 1024 + mantissa : mantissa, (exponent ? exponent : 1) - 25);
     return h >> 15 ? -size : size;
 }
 
-static float array_float32(uint32_t word) {
+static float array_float32(uint32_t word)
+{
     float f;
     memcpy(&f, &word, sizeof f);
     return f;
 }
 
-static double array_float64(uint64_t word) {
+static double array_float64(uint64_t word)
+{
     double d;
     memcpy(&d, &word, sizeof d);
     return d;
 }
 
-static float array_number(elb_element element, uint64_t word) {
+static float array_number(elb_element element, uint64_t word)
+{
     switch (element) {
     case ELB_ELEMENT_I8: return (float)(int8_t)word;
     case ELB_ELEMENT_I16: return (float)(int16_t)word;
@@ -76,7 +85,8 @@ static float array_number(elb_element element, uint64_t word) {
 }
 
 /* The bytes that rank and shape promise; false when the number does not fit. */
-static bool array_bytes(const elb_array *array, int64_t width, int64_t *bytes) {
+static bool array_bytes(const elb_array *array, int64_t width, int64_t *bytes)
+{
     int64_t n = width;
     for (int i = 0; i < array->rank; i++)
         if (!elb_mul_fits(n, array->shape[i], &n)) return false;
@@ -85,7 +95,8 @@ static bool array_bytes(const elb_array *array, int64_t width, int64_t *bytes) {
 }
 
 elb_status elb_array_decode(elb_context *c, elb_element element, bool big, const uint8_t *bytes, int64_t size,
-                            elb_array *array) {
+                            elb_array *array)
+{
     int64_t width = elb_element_width(element), expected = 0;
     if (!array_bytes(array, width, &expected))
         return elb_fail(c, ELB_DATA, "the header describes more values than any file can hold: it is corrupt");

@@ -22,7 +22,8 @@ typedef struct csv_field {
 } csv_field;
 
 /* Moves to the next line that is not blank; false at the end. */
-static bool csv_line(csv_text *t) {
+static bool csv_line(csv_text *t)
+{
     while (t->at < t->end) {
         const char *newline = memchr(t->at, '\n', (size_t)(t->end - t->at));
         t->field = t->at;
@@ -38,7 +39,8 @@ static bool csv_line(csv_text *t) {
 }
 
 /* The next field of the line, without its quotes and blanks; false when there is none. */
-static bool csv_next(csv_text *t, csv_field *f) {
+static bool csv_next(csv_text *t, csv_field *f)
+{
     if (!t->field) return false;
     const char *p = t->field, *end = p;
     bool quoted = p < t->line_end && *p == '"';
@@ -53,7 +55,8 @@ static bool csv_next(csv_text *t, csv_field *f) {
 }
 
 /* Digits with at most one point, of at most 15 digits: exact as integer / power of ten, hence correctly rounded. */
-static bool csv_plain(const csv_field *f, double *value) {
+static bool csv_plain(const csv_field *f, double *value)
+{
     static const double tens[] = {1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15};
     size_t start = f->length > 0 && f->at[0] == '-', digits = f->length - start, point = SIZE_MAX;
     if (digits == 0 || digits > 16) return false;
@@ -72,11 +75,13 @@ static bool csv_plain(const csv_field *f, double *value) {
     return true;
 }
 
-static bool csv_is(const csv_field *f, const char *word) {
+static bool csv_is(const csv_field *f, const char *word)
+{
     return f->length == strlen(word) && strncasecmp(f->at, word, f->length) == 0;
 }
 
-static bool csv_number(const csv_field *f, double *value) {
+static bool csv_number(const csv_field *f, double *value)
+{
     if (f->length == 0 || csv_is(f, "nan")) {
         *value = NAN;
         return true;
@@ -92,7 +97,8 @@ static bool csv_number(const csv_field *f, double *value) {
 }
 
 /* Counts the fields of the present line; *numbers: how many hold a finite number, *words: how many no number at all. */
-static int64_t csv_count(csv_text t, int64_t *numbers, int64_t *words) {
+static int64_t csv_count(csv_text t, int64_t *numbers, int64_t *words)
+{
     csv_field f;
     double value;
     int64_t n = 0;
@@ -106,7 +112,8 @@ static int64_t csv_count(csv_text t, int64_t *numbers, int64_t *words) {
     return n;
 }
 
-static char csv_separator(const char *p, const char *end) {
+static char csv_separator(const char *p, const char *end)
+{
     bool semicolon = false;
     for (; p < end && *p != '\n'; p++) {
         if (*p == '\t' || *p == ',') return *p;
@@ -115,13 +122,15 @@ static char csv_separator(const char *p, const char *end) {
     return semicolon ? ';' : ',';
 }
 
-static elb_status csv_fail_field(elb_context *c, const csv_text *t, const csv_field *f) {
+static elb_status csv_fail_field(elb_context *c, const csv_text *t, const csv_field *f)
+{
     size_t shown = f->length < CSV_QUOTE_MAX ? f->length : CSV_QUOTE_MAX;
     return elb_fail(c, ELB_DATA, "line %lld, column %lld: '%.*s%s' is not a number", (long long)t->line,
                     (long long)t->column, (int)shown, f->at, f->length > shown ? "..." : "");
 }
 
-static elb_status csv_row(elb_context *c, csv_text *t, int64_t columns, float *row) {
+static elb_status csv_row(elb_context *c, csv_text *t, int64_t columns, float *row)
+{
     csv_field f;
     int64_t n = 0;
     for (; csv_next(t, &f); n++) {
@@ -135,14 +144,16 @@ static elb_status csv_row(elb_context *c, csv_text *t, int64_t columns, float *r
 }
 
 /* t stands before the first datum. */
-static elb_status csv_rows(elb_context *c, csv_text t, int64_t columns, elb_array *array) {
+static elb_status csv_rows(elb_context *c, csv_text t, int64_t columns, elb_array *array)
+{
     csv_text ahead = t;
     int64_t rows = 0, count = 0;
     while (csv_line(&ahead)) rows++;
     if (rows == 0) return elb_fail(c, ELB_DATA, "there are no data lines");
     /* Every value is followed by a separator or a newline, except perhaps the last. */
     if (!elb_mul_fits(rows, columns, &count) || count > t.end - t.at + 1)
-        return elb_fail(c, ELB_DATA, "the lines have fewer fields than the first line, which has %lld", (long long)columns);
+        return elb_fail(c, ELB_DATA, "the lines have fewer fields than the first line, which has %lld",
+                        (long long)columns);
     float *values = elb_alloc(c, count, sizeof *values);
     if (!values) return ELB_MEMORY;
     elb_status status = ELB_OK;
@@ -158,7 +169,8 @@ static elb_status csv_rows(elb_context *c, csv_text t, int64_t columns, elb_arra
     return ELB_OK;
 }
 
-elb_status elb_csv_parse(elb_context *c, const uint8_t *bytes, int64_t size, elb_array *array) {
+elb_status elb_csv_parse(elb_context *c, const uint8_t *bytes, int64_t size, elb_array *array)
+{
     *array = (elb_array){.values = NULL};
     const char *text = (const char *)bytes;
     int64_t mark = size >= 3 && memcmp(bytes, "\xef\xbb\xbf", 3) == 0 ? 3 : 0; /* UTF-8 byte order mark */

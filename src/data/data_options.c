@@ -18,7 +18,8 @@ const elb_option elb_data_option_table[] = {
      .kind = ELB_OPTION_TEXT,
      .offset = offsetof(elb_data_options, folder),
      .fallback = "",
-     .help = "Folder with the IDX files of the named set; empty takes the one in the environment's ELBOW_MNIST for mnist, and "
+     .help = "Folder with the IDX files of the named set; empty takes the one in the environment's ELBOW_MNIST for "
+             "mnist, and "
              "that of Debian's package for fashion-mnist."},
     {.name = "scale",
      .kind = ELB_OPTION_REAL,

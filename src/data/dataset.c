@@ -7,14 +7,16 @@
 
 enum { DATASET_SHAPE_SIZE = 64 };
 
-const char *elb_part_name(elb_part part) {
+const char *elb_part_name(elb_part part)
+{
     static const char *const names[] = {"train", "validation", "test", "all"};
     return (unsigned)part < sizeof names / sizeof *names ? names[part] : "unknown";
 }
 
 /* --- facts --- */
 
-static void dataset_facts_u8(int64_t n, const uint8_t *x, elb_data_facts *f) {
+static void dataset_facts_u8(int64_t n, const uint8_t *x, elb_data_facts *f)
+{
     uint8_t low = UINT8_MAX, high = 0;
     bool binary = true;
     for (int64_t i = 0; i < n; i++) {
@@ -27,7 +29,8 @@ static void dataset_facts_u8(int64_t n, const uint8_t *x, elb_data_facts *f) {
     f->binary = binary;
 }
 
-static void dataset_facts_f32(int64_t n, const float *x, elb_data_facts *f) {
+static void dataset_facts_f32(int64_t n, const float *x, elb_data_facts *f)
+{
     f->min = INFINITY;
     f->max = -INFINITY;
     f->binary = true;
@@ -40,7 +43,8 @@ static void dataset_facts_f32(int64_t n, const float *x, elb_data_facts *f) {
     if (f->nan_count == n) f->min = f->max = NAN;
 }
 
-static elb_data_facts dataset_facts(const elb_array *array, double scale) {
+static elb_data_facts dataset_facts(const elb_array *array, double scale)
+{
     elb_data_facts facts = {.scale = scale, .eight_bit = array->type == ELB_ARRAY_U8};
     int64_t n = elb_array_count(array);
     if (facts.eight_bit)
@@ -52,7 +56,8 @@ static elb_data_facts dataset_facts(const elb_array *array, double scale) {
 
 /* --- making --- */
 
-static void dataset_shape_text(const elb_dataset *d, char text[DATASET_SHAPE_SIZE]) {
+static void dataset_shape_text(const elb_dataset *d, char text[DATASET_SHAPE_SIZE])
+{
     int64_t s[3];
     int rank = elb_dataset_shape(d, s);
     if (rank == 1) snprintf(text, DATASET_SHAPE_SIZE, "%lld", (long long)s[0]);
@@ -61,27 +66,31 @@ static void dataset_shape_text(const elb_dataset *d, char text[DATASET_SHAPE_SIZ
         snprintf(text, DATASET_SHAPE_SIZE, "%lldx%lldx%lld", (long long)s[0], (long long)s[1], (long long)s[2]);
 }
 
-static elb_status dataset_describe(elb_dataset *d, const char *name) {
+static elb_status dataset_describe(elb_dataset *d, const char *name)
+{
     const elb_data_facts *f = &d->facts;
     char shape[DATASET_SHAPE_SIZE] = "";
     dataset_shape_text(d, shape);
     d->name = elb_strdup(d->context, name);
     if (!d->name) return ELB_MEMORY;
-    d->description = elb_format(d->context, "%lld x %s, %s, range %g..%g, %lld NaN", (long long)d->array.shape[0], shape,
-                                f->eight_bit ? "8-bit" : "float", f->min, f->max, (long long)f->nan_count);
+    d->description = elb_format(d->context, "%lld x %s, %s, range %g..%g, %lld NaN", (long long)d->array.shape[0],
+                                shape, f->eight_bit ? "8-bit" : "float", f->min, f->max, (long long)f->nan_count);
     return d->description ? ELB_OK : ELB_MEMORY;
 }
 
-static elb_status dataset_check(elb_context *c, const elb_array *array) {
+static elb_status dataset_check(elb_context *c, const elb_array *array)
+{
     int64_t count = array->rank > 0 ? array->shape[0] : 0;
     if (elb_array_count(array) == 0) return elb_fail(c, ELB_DATA, "the source holds no data: its shape has a zero");
     if (count > UINT32_MAX)
-        return elb_fail(c, ELB_DATA, "%lld data are more than the 2^32 - 1 that can be used: split the source", (long long)count);
+        return elb_fail(c, ELB_DATA, "%lld data are more than the 2^32 - 1 that can be used: split the source",
+                        (long long)count);
     return ELB_OK;
 }
 
 elb_status elb_dataset_wrap(elb_context *c, const char *name, elb_array *array, int32_t *labels, double scale,
-                            elb_dataset **dataset) {
+                            elb_dataset **dataset)
+{
     *dataset = NULL;
     elb_status status = dataset_check(c, array);
     elb_dataset *d = status == ELB_OK ? elb_alloc(c, 1, sizeof *d) : NULL;
@@ -105,10 +114,12 @@ elb_status elb_dataset_wrap(elb_context *c, const char *name, elb_array *array, 
 }
 
 elb_status elb_dataset_create(elb_context *c, const char *name, int64_t count, int rank, const int64_t *shape,
-                              const float *values, elb_dataset **dataset) {
+                              const float *values, elb_dataset **dataset)
+{
     *dataset = NULL;
     if (rank < 0 || rank >= ELB_ARRAY_RANK_MAX)
-        return elb_fail(c, ELB_USAGE, "an item of rank %d cannot be a datum: 0 to %d are expected", rank, ELB_ARRAY_RANK_MAX - 1);
+        return elb_fail(c, ELB_USAGE, "an item of rank %d cannot be a datum: 0 to %d are expected", rank,
+                        ELB_ARRAY_RANK_MAX - 1);
     elb_array array = {.type = ELB_ARRAY_F32, .rank = rank + 1, .shape = {count}};
     int64_t total = count;
     bool good = count > 0;
@@ -123,7 +134,8 @@ elb_status elb_dataset_create(elb_context *c, const char *name, int64_t count, i
     return elb_dataset_wrap(c, name, &array, NULL, 1, dataset);
 }
 
-void elb_dataset_destroy(elb_dataset *d) {
+void elb_dataset_destroy(elb_dataset *d)
+{
     if (!d) return;
     elb_context *c = d->context;
     elb_array_reset(c, &d->array);
@@ -135,33 +147,40 @@ void elb_dataset_destroy(elb_dataset *d) {
 
 /* --- getters --- */
 
-int64_t elb_dataset_count(const elb_dataset *d) {
+int64_t elb_dataset_count(const elb_dataset *d)
+{
     return d->array.shape[0];
 }
 
-int64_t elb_dataset_size(const elb_dataset *d) {
+int64_t elb_dataset_size(const elb_dataset *d)
+{
     return d->size;
 }
 
-int elb_dataset_shape(const elb_dataset *d, int64_t shape[3]) {
+int elb_dataset_shape(const elb_dataset *d, int64_t shape[3])
+{
     int rank = d->array.rank - 1;
     for (int i = 0; i < 3; i++) shape[i] = i < rank ? d->array.shape[i + 1] : 1;
     return rank > 0 ? rank : 1;
 }
 
-elb_data_facts elb_dataset_facts(const elb_dataset *d) {
+elb_data_facts elb_dataset_facts(const elb_dataset *d)
+{
     return d->facts;
 }
 
-bool elb_dataset_has_labels(const elb_dataset *d) {
+bool elb_dataset_has_labels(const elb_dataset *d)
+{
     return d->labels != NULL;
 }
 
-int64_t elb_dataset_label(const elb_dataset *d, int64_t index) {
+int64_t elb_dataset_label(const elb_dataset *d, int64_t index)
+{
     return d->labels ? d->labels[index] : -1;
 }
 
-elb_status elb_dataset_rows(const elb_dataset *d, int64_t first, int64_t count, float *x) {
+elb_status elb_dataset_rows(const elb_dataset *d, int64_t first, int64_t count, float *x)
+{
     int64_t n = elb_dataset_count(d);
     if (first < 0 || count < 0 || first > n || count > n - first)
         return elb_fail(d->context, ELB_USAGE, "%lld data from number %lld on were asked for, but '%s' has %lld",
@@ -174,10 +193,12 @@ elb_status elb_dataset_rows(const elb_dataset *d, int64_t first, int64_t count, 
     return ELB_OK;
 }
 
-const char *elb_dataset_name(const elb_dataset *d) {
+const char *elb_dataset_name(const elb_dataset *d)
+{
     return d->name;
 }
 
-const char *elb_dataset_describe(const elb_dataset *d) {
+const char *elb_dataset_describe(const elb_dataset *d)
+{
     return d->description;
 }

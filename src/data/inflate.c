@@ -4,11 +4,13 @@
 
 #include "data/inflate.h"
 
-static voidpf inflate_alloc(voidpf opaque, uInt items, uInt size) {
+static voidpf inflate_alloc(voidpf opaque, uInt items, uInt size)
+{
     return elb_alloc(opaque, items, size);
 }
 
-static void inflate_free(voidpf opaque, voidpf block) {
+static void inflate_free(voidpf opaque, voidpf block)
+{
     elb_free(opaque, block);
 }
 
@@ -21,12 +23,14 @@ typedef struct inflate_job {
     int64_t out_left;
 } inflate_job;
 
-static uInt inflate_step(int64_t left) {
+static uInt inflate_step(int64_t left)
+{
     return left > 1 << 30 ? 1u << 30 : (uInt)left;
 }
 
 /* Inflates until the stream ends, the input ends or the output is full. */
-static int inflate_run(inflate_job *j) {
+static int inflate_run(inflate_job *j)
+{
     int code = Z_OK;
     while (code == Z_OK) {
         uInt in = inflate_step(j->in_left), out = inflate_step(j->out_left);
@@ -43,7 +47,8 @@ static int inflate_run(inflate_job *j) {
     return code;
 }
 
-static elb_status inflate_fail(elb_context *c, const inflate_job *j, int code) {
+static elb_status inflate_fail(elb_context *c, const inflate_job *j, int code)
+{
     if (code == Z_MEM_ERROR) return elb_fail(c, ELB_MEMORY, "out of memory: zlib could not start to inflate");
     if (code == Z_BUF_ERROR && j->in_left == 0)
         return elb_fail(c, ELB_DATA, "the compressed data is truncated: fetch the file again");
@@ -51,12 +56,14 @@ static elb_status inflate_fail(elb_context *c, const inflate_job *j, int code) {
                     j->z.msg ? j->z.msg : "it does not end where it should");
 }
 
-bool elb_gzip_is(const uint8_t *bytes, int64_t size) {
+bool elb_gzip_is(const uint8_t *bytes, int64_t size)
+{
     return size >= 2 && bytes[0] == 0x1f && bytes[1] == 0x8b;
 }
 
 /* The last 4 bytes of a gzip file say how much comes out, if they can be believed. */
-static int64_t gzip_guess(const uint8_t *bytes, int64_t size, int64_t limit) {
+static int64_t gzip_guess(const uint8_t *bytes, int64_t size, int64_t limit)
+{
     int64_t guess = 0;
     for (int i = 1; i <= 4 && size >= 18; i++) guess = guess << 8 | bytes[size - i];
     int64_t most = size < limit / ELB_DEFLATE_RATIO_MAX ? size * ELB_DEFLATE_RATIO_MAX : limit;
@@ -64,7 +71,8 @@ static int64_t gzip_guess(const uint8_t *bytes, int64_t size, int64_t limit) {
 }
 
 /* The output is full and there is more: twice the room, within the limit. */
-static elb_status gzip_grow(elb_context *c, int64_t limit, char **out, int64_t *capacity, inflate_job *j) {
+static elb_status gzip_grow(elb_context *c, int64_t limit, char **out, int64_t *capacity, inflate_job *j)
+{
     if (*capacity >= limit)
         return elb_fail(c, ELB_DATA, "the file inflates to more than %lld bytes, which is the most accepted here",
                         (long long)limit);
@@ -79,7 +87,8 @@ static elb_status gzip_grow(elb_context *c, int64_t limit, char **out, int64_t *
     return ELB_OK;
 }
 
-static elb_status gzip_members(elb_context *c, int64_t limit, char **out, int64_t *capacity, inflate_job *j) {
+static elb_status gzip_members(elb_context *c, int64_t limit, char **out, int64_t *capacity, inflate_job *j)
+{
     for (;;) {
         int code = inflate_run(j);
         if (code == Z_STREAM_END) {
@@ -94,14 +103,18 @@ static elb_status gzip_members(elb_context *c, int64_t limit, char **out, int64_
 }
 
 elb_status elb_gzip_inflate(elb_context *c, const uint8_t *bytes, int64_t size, int64_t limit, char **out,
-                            int64_t *out_size) {
+                            int64_t *out_size)
+{
     *out = NULL;
     *out_size = 0;
     int64_t capacity = gzip_guess(bytes, size, limit);
     char *block = elb_alloc(c, capacity + 1, 1);
     if (!block) return ELB_MEMORY;
     inflate_job j = {.z = {.zalloc = inflate_alloc, .zfree = inflate_free, .opaque = c},
-                     .in = bytes, .in_left = size, .out = (uint8_t *)block, .out_left = capacity};
+                     .in = bytes,
+                     .in_left = size,
+                     .out = (uint8_t *)block,
+                     .out_left = capacity};
     int code = inflateInit2(&j.z, 16 + MAX_WBITS); /* 16: a gzip header */
     elb_status status = code == Z_OK ? gzip_members(c, limit, &block, &capacity, &j) : inflate_fail(c, &j, code);
     inflateEnd(&j.z);
@@ -115,9 +128,13 @@ elb_status elb_gzip_inflate(elb_context *c, const uint8_t *bytes, int64_t size, 
     return ELB_OK;
 }
 
-elb_status elb_deflate_inflate(elb_context *c, const uint8_t *bytes, int64_t size, uint8_t *out, int64_t out_size) {
+elb_status elb_deflate_inflate(elb_context *c, const uint8_t *bytes, int64_t size, uint8_t *out, int64_t out_size)
+{
     inflate_job j = {.z = {.zalloc = inflate_alloc, .zfree = inflate_free, .opaque = c},
-                     .in = bytes, .in_left = size, .out = out, .out_left = out_size};
+                     .in = bytes,
+                     .in_left = size,
+                     .out = out,
+                     .out_left = out_size};
     int code = inflateInit2(&j.z, -MAX_WBITS); /* negative: no header */
     if (code == Z_OK) code = inflate_run(&j);
     elb_status status = code == Z_STREAM_END && j.out_left == 0 ? ELB_OK : inflate_fail(c, &j, code);

@@ -19,7 +19,8 @@ typedef struct load_job {
 
 /* marks[n] != 0: datum n belongs to the part. Held out are the last of a training file that has a test file beside it,
  * and a random choice otherwise. */
-static elb_status load_mark(const load_job *j, int64_t n, uint8_t *marks) {
+static elb_status load_mark(const load_job *j, int64_t n, uint8_t *marks)
+{
     bool own_test = j->source.has_test_file;
     int64_t validation = j->options->validation, test = own_test ? 0 : j->options->test;
     int64_t *order = elb_alloc(j->context, n, sizeof *order);
@@ -35,7 +36,8 @@ static elb_status load_mark(const load_job *j, int64_t n, uint8_t *marks) {
 }
 
 /* Drops the data that are not marked, and all beyond the first `limit` that are. */
-static elb_status load_keep(load_job *j, const uint8_t *marks, int64_t limit) {
+static elb_status load_keep(load_job *j, const uint8_t *marks, int64_t limit)
+{
     elb_array *a = &j->source.array;
     int64_t n = a->shape[0], kept = 0, row = elb_array_count(a) / n * (int64_t)elb_array_width(a);
     char *values = a->values;
@@ -55,19 +57,23 @@ static elb_status load_keep(load_job *j, const uint8_t *marks, int64_t limit) {
 
 /* --- what may be asked for --- */
 
-static elb_status load_check_part(const load_job *j, int64_t n) {
+static elb_status load_check_part(const load_job *j, int64_t n)
+{
     const elb_data_options *o = j->options;
     int64_t test = j->source.has_test_file ? 0 : o->test;
     if (j->part == ELB_PART_VALIDATION && o->validation == 0)
         return elb_fail(j->context, ELB_USAGE, "no validation data is held out: set data.validation to how many");
     if (j->part == ELB_PART_TEST && test == 0)
-        return elb_fail(j->context, ELB_USAGE, "'%s' has no test set: set data.test to how many data to hold out", o->spec);
+        return elb_fail(j->context, ELB_USAGE, "'%s' has no test set: set data.test to how many data to hold out",
+                        o->spec);
     if (o->validation < n && test < n - o->validation) return ELB_OK;
-    return elb_fail(j->context, ELB_USAGE, "data.validation %lld and data.test %lld leave nothing of %lld data to train on",
+    return elb_fail(j->context, ELB_USAGE,
+                    "data.validation %lld and data.test %lld leave nothing of %lld data to train on",
                     (long long)o->validation, (long long)test, (long long)n);
 }
 
-static elb_status load_select(load_job *j) {
+static elb_status load_select(load_job *j)
+{
     int64_t n = j->source.array.rank > 0 ? j->source.array.shape[0] : 0;
     int64_t limit = j->options->limit > 0 ? j->options->limit : n;
     bool whole = j->part == ELB_PART_ALL || (j->part == ELB_PART_TEST && j->source.has_test_file);
@@ -85,7 +91,8 @@ static elb_status load_select(load_job *j) {
 /* --- scale --- */
 
 /* Decided on the whole source, so that its parts agree. Images that were binarised before have only 0 and 1. */
-static double load_scale(const load_job *j) {
+static double load_scale(const load_job *j)
+{
     const elb_array *a = &j->source.array;
     if (j->options->scale > 0) return j->options->scale;
     if (a->type != ELB_ARRAY_U8 || a->flags) return 1;
@@ -93,32 +100,37 @@ static double load_scale(const load_job *j) {
     uint8_t high = 0;
     for (int64_t i = 0, n = elb_array_count(a); i < n; i++) high = x[i] > high ? x[i] : high;
     if (high != 1) return 255;
-    elb_log(j->context, ELB_LOG_INFO, "the 8-bit data '%s' is only 0 and 1 and is not divided by 255", j->options->spec);
+    elb_log(j->context, ELB_LOG_INFO, "the 8-bit data '%s' is only 0 and 1 and is not divided by 255",
+            j->options->spec);
     return 1;
 }
 
-static elb_status load_check_binarise(elb_context *c, const elb_data_options *o, const elb_dataset *d) {
+static elb_status load_check_binarise(elb_context *c, const elb_data_options *o, const elb_dataset *d)
+{
     const elb_data_facts *f = &d->facts;
     if (o->binarise == ELB_BINARISE_NONE) return ELB_OK;
     if (f->nan_count > 0)
         return elb_fail(c, ELB_DATA, "'%s' has %lld values that are not a number and cannot be binarised: remove them",
                         d->name, (long long)f->nan_count);
     if (o->binarise == ELB_BINARISE_THRESHOLD || (f->min >= 0 && f->max / f->scale <= 1)) return ELB_OK;
-    return elb_fail(c, ELB_DATA, "'%s' has values %g..%g after division by %g, and only 0..1 can be binarised by chance: set "
-                    "data.scale to the largest value, or data.binarise to threshold or none", d->name, f->min / f->scale,
-                    f->max / f->scale, f->scale);
+    return elb_fail(c, ELB_DATA,
+                    "'%s' has values %g..%g after division by %g, and only 0..1 can be binarised by chance: set "
+                    "data.scale to the largest value, or data.binarise to threshold or none",
+                    d->name, f->min / f->scale, f->max / f->scale, f->scale);
 }
 
 /* --- the whole --- */
 
 /* The parts of one source draw from streams of their own. The test part starts at 0, so that a test file is binarised
  * alike whether it was named itself or as part of a set. */
-static uint64_t load_origin(elb_part part) {
+static uint64_t load_origin(elb_part part)
+{
     uint64_t stream = part == ELB_PART_TRAIN ? 1 : part == ELB_PART_VALIDATION ? 2 : 0;
     return stream << 56;
 }
 
-static const elb_synthetic *load_synthetic_find(const char *spec, const char **name) {
+static const elb_synthetic *load_synthetic_find(const char *spec, const char **name)
+{
     static const char prefix[] = "synthetic:";
     *name = NULL;
     if (strncmp(spec, prefix, sizeof prefix - 1) != 0) return NULL;
@@ -128,7 +140,8 @@ static const elb_synthetic *load_synthetic_find(const char *spec, const char **n
     return NULL;
 }
 
-static elb_status load_fail_synthetic(elb_context *c, const char *name) {
+static elb_status load_fail_synthetic(elb_context *c, const char *name)
+{
     enum { NAMES = 8 };
     const char *names[NAMES] = {NULL};
     char list[256] = "";
@@ -138,18 +151,20 @@ static elb_status load_fail_synthetic(elb_context *c, const char *name) {
         snprintf(list + used, sizeof list - used, "%s%s", i ? ", " : "", names[i]);
     }
     const char *near = elb_did_you_mean(name, names);
-    return elb_fail(c, ELB_USAGE, "there is no synthetic set '%s'%s%s%s: there are %s", name, near ? ", did you mean '" : "",
-                    near ? near : "", near ? "'" : "", list);
+    return elb_fail(c, ELB_USAGE, "there is no synthetic set '%s'%s%s%s: there are %s", name,
+                    near ? ", did you mean '" : "", near ? near : "", near ? "'" : "", list);
 }
 
-static elb_status load_synthetic(load_job *j, const elb_synthetic *set) {
+static elb_status load_synthetic(load_job *j, const elb_synthetic *set)
+{
     uint32_t stream = j->part == ELB_PART_TRAIN ? 0 : j->part == ELB_PART_VALIDATION ? 1 : 2;
     int64_t limit = j->options->limit > 0 ? j->options->limit : ELB_SYNTHETIC_COUNT;
     ELB_TRY(elb_synthetic_make(j->context, set, j->seed, stream, &j->source.array));
     return load_keep(j, NULL, limit);
 }
 
-static elb_status load_read(load_job *j, double *scale) {
+static elb_status load_read(load_job *j, double *scale)
+{
     const elb_data_options *o = j->options;
     const char *name = NULL;
     const elb_synthetic *set = load_synthetic_find(o->spec, &name);
@@ -161,7 +176,8 @@ static elb_status load_read(load_job *j, double *scale) {
     return load_select(j);
 }
 
-static elb_status load_finish(load_job *j, double scale, elb_dataset **dataset) {
+static elb_status load_finish(load_job *j, double scale, elb_dataset **dataset)
+{
     elb_context *c = j->context;
     char *name = elb_format(c, "%s (%s)", j->options->spec, elb_part_name(j->part));
     if (!name) return ELB_MEMORY;
@@ -182,7 +198,8 @@ static elb_status load_finish(load_job *j, double scale, elb_dataset **dataset) 
 }
 
 elb_status elb_dataset_load(elb_context *c, const elb_data_options *options, uint64_t seed, elb_part part,
-                            elb_dataset **dataset) {
+                            elb_dataset **dataset)
+{
     *dataset = NULL;
     load_job j = {.context = c, .options = options, .seed = seed, .part = part};
     double scale = 1;

@@ -13,11 +13,13 @@ typedef struct npy_header {
     int64_t shape[ELB_ARRAY_RANK_MAX];
 } npy_header;
 
-static void npy_skip(npy_header *h) {
+static void npy_skip(npy_header *h)
+{
     while (h->at < h->end && (*h->at == ' ' || *h->at == '\n' || *h->at == '\t' || *h->at == '\r')) h->at++;
 }
 
-static bool npy_take(npy_header *h, const char *word) {
+static bool npy_take(npy_header *h, const char *word)
+{
     npy_skip(h);
     size_t length = strlen(word);
     if ((size_t)(h->end - h->at) < length || memcmp(h->at, word, length) != 0) return false;
@@ -25,7 +27,8 @@ static bool npy_take(npy_header *h, const char *word) {
     return true;
 }
 
-static bool npy_string(npy_header *h, char *text, size_t size) {
+static bool npy_string(npy_header *h, char *text, size_t size)
+{
     npy_skip(h);
     if (h->at >= h->end || (*h->at != '\'' && *h->at != '"')) return false;
     char quote = *h->at++;
@@ -38,7 +41,8 @@ static bool npy_string(npy_header *h, char *text, size_t size) {
     return h->at < h->end && *h->at++ == quote;
 }
 
-static elb_status npy_descr(elb_context *c, npy_header *h) {
+static elb_status npy_descr(elb_context *c, npy_header *h)
+{
     static const struct {
         char name[4];
         elb_element element;
@@ -47,7 +51,8 @@ static elb_status npy_descr(elb_context *c, npy_header *h) {
                  {"i8", ELB_ELEMENT_I64},  {"f2", ELB_ELEMENT_F16}, {"f4", ELB_ELEMENT_F32}, {"f8", ELB_ELEMENT_F64}};
     char text[16];
     if (!npy_string(h, text, sizeof text))
-        return elb_fail(c, ELB_DATA, "the array has fields or a type with a long name; save one plain array of numbers");
+        return elb_fail(c, ELB_DATA,
+                        "the array has fields or a type with a long name; save one plain array of numbers");
     bool order = text[0] == '<' || text[0] == '>' || text[0] == '|' || text[0] == '=';
     for (size_t i = 0; order && i < sizeof known / sizeof *known; i++) {
         if (strcmp(text + 1, known[i].name) != 0) continue;
@@ -56,10 +61,12 @@ static elb_status npy_descr(elb_context *c, npy_header *h) {
         h->has_descr = true;
         return ELB_OK;
     }
-    return elb_fail(c, ELB_DATA, "values of NumPy type '%s' cannot be read; save booleans, integers or real floats", text);
+    return elb_fail(c, ELB_DATA, "values of NumPy type '%s' cannot be read; save booleans, integers or real floats",
+                    text);
 }
 
-static elb_status npy_order(elb_context *c, npy_header *h) {
+static elb_status npy_order(elb_context *c, npy_header *h)
+{
     h->fortran = npy_take(h, "True");
     if (!h->fortran && !npy_take(h, "False"))
         return elb_fail(c, ELB_DATA, "the NPY header is corrupt: fortran_order must be True or False");
@@ -67,7 +74,8 @@ static elb_status npy_order(elb_context *c, npy_header *h) {
     return ELB_OK;
 }
 
-static bool npy_number(npy_header *h, int64_t *number) {
+static bool npy_number(npy_header *h, int64_t *number)
+{
     npy_skip(h);
     const char *start = h->at;
     int64_t n = 0;
@@ -77,12 +85,14 @@ static bool npy_number(npy_header *h, int64_t *number) {
     return h->at > start;
 }
 
-static elb_status npy_shape(elb_context *c, npy_header *h) {
+static elb_status npy_shape(elb_context *c, npy_header *h)
+{
     bool good = npy_take(h, "(");
     h->rank = 0;
     while (good && !npy_take(h, ")")) {
         if (h->rank == ELB_ARRAY_RANK_MAX)
-            return elb_fail(c, ELB_DATA, "the array has more than %d dimensions; reshape it to data x height x width x channels",
+            return elb_fail(c, ELB_DATA,
+                            "the array has more than %d dimensions; reshape it to data x height x width x channels",
                             ELB_ARRAY_RANK_MAX);
         good = npy_number(h, &h->shape[h->rank]) && (npy_take(h, ",") || (h->at < h->end && *h->at == ')'));
         h->rank++;
@@ -93,7 +103,8 @@ static elb_status npy_shape(elb_context *c, npy_header *h) {
     return ELB_OK;
 }
 
-static elb_status npy_dictionary(elb_context *c, npy_header *h) {
+static elb_status npy_dictionary(elb_context *c, npy_header *h)
+{
     bool good = npy_take(h, "{");
     while (good && !npy_take(h, "}")) {
         char key[16];
@@ -111,12 +122,14 @@ static elb_status npy_dictionary(elb_context *c, npy_header *h) {
         good = good && (npy_take(h, ",") || (h->at < h->end && *h->at == '}'));
     }
     if (!good || !h->has_descr || !h->has_order || !h->has_shape)
-        return elb_fail(c, ELB_DATA, "the NPY header is corrupt: it must be a dictionary of descr, fortran_order and shape");
+        return elb_fail(c, ELB_DATA,
+                        "the NPY header is corrupt: it must be a dictionary of descr, fortran_order and shape");
     return ELB_OK;
 }
 
 /* Finds the dictionary between the fixed part and the values. */
-static elb_status npy_locate(elb_context *c, const uint8_t *bytes, int64_t size, npy_header *h) {
+static elb_status npy_locate(elb_context *c, const uint8_t *bytes, int64_t size, npy_header *h)
+{
     if (size < 10 || memcmp(bytes, "\x93NUMPY", 6) != 0)
         return elb_fail(c, ELB_DATA, "this is not an NPY file: it does not begin with \\x93NUMPY");
     int version = bytes[6];
@@ -127,14 +140,15 @@ static elb_status npy_locate(elb_context *c, const uint8_t *bytes, int64_t size,
     int64_t length = bytes[8] | bytes[9] << 8;
     if (version > 1) length |= (int64_t)bytes[10] << 16 | (int64_t)bytes[11] << 24;
     if (length > size - fixed)
-        return elb_fail(c, ELB_DATA, "the NPY header is truncated: it promises %lld bytes and %lld follow", (long long)length,
-                        (long long)(size - fixed));
+        return elb_fail(c, ELB_DATA, "the NPY header is truncated: it promises %lld bytes and %lld follow",
+                        (long long)length, (long long)(size - fixed));
     *h = (npy_header){.at = (const char *)bytes + fixed, .end = (const char *)bytes + fixed + length};
     return ELB_OK;
 }
 
 /* Column-major values become row-major ones. */
-static elb_status npy_transpose(elb_context *c, elb_array *array) {
+static elb_status npy_transpose(elb_context *c, elb_array *array)
+{
     int64_t count = elb_array_count(array), size = (int64_t)elb_array_width(array);
     char *from = array->values, *to = elb_alloc(c, count, (size_t)size);
     if (!to) return ELB_MEMORY;
@@ -156,7 +170,8 @@ static elb_status npy_transpose(elb_context *c, elb_array *array) {
     return ELB_OK;
 }
 
-elb_status elb_npy_parse(elb_context *c, const uint8_t *bytes, int64_t size, elb_array *array) {
+elb_status elb_npy_parse(elb_context *c, const uint8_t *bytes, int64_t size, elb_array *array)
+{
     *array = (elb_array){.values = NULL};
     npy_header h = {.at = NULL};
     ELB_TRY(npy_locate(c, bytes, size, &h));

@@ -24,16 +24,19 @@ typedef struct npz_entry {
     int64_t packed, size, local;
 } npz_entry;
 
-static int64_t npz_u16(const uint8_t *p) {
+static int64_t npz_u16(const uint8_t *p)
+{
     return p[0] | p[1] << 8;
 }
 
-static int64_t npz_u32(const uint8_t *p) {
+static int64_t npz_u32(const uint8_t *p)
+{
     return npz_u16(p) | npz_u16(p + 2) << 16;
 }
 
 /* The end record stands last, followed only by a comment. */
-static elb_status npz_open(elb_context *c, const uint8_t *bytes, int64_t size, npz_file *file) {
+static elb_status npz_open(elb_context *c, const uint8_t *bytes, int64_t size, npz_file *file)
+{
     int64_t last = size - NPZ_END_SIZE, first = last - NPZ_COMMENT_MAX > 0 ? last - NPZ_COMMENT_MAX : 0;
     int64_t at = last;
     while (at >= first && memcmp(bytes + at, "PK\5\6", 4) != 0) at--;
@@ -47,7 +50,8 @@ static elb_status npz_open(elb_context *c, const uint8_t *bytes, int64_t size, n
 }
 
 /* Reads the directory's entry at *at and moves on to the next. */
-static elb_status npz_next(elb_context *c, const npz_file *file, int64_t *at, npz_entry *e) {
+static elb_status npz_next(elb_context *c, const npz_file *file, int64_t *at, npz_entry *e)
+{
     int64_t left = file->size - *at;
     const uint8_t *p = left < NPZ_ENTRY_SIZE ? NULL : file->bytes + *at;
     if (!p || memcmp(p, "PK\1\2", 4) != 0 || left < NPZ_ENTRY_SIZE + npz_u16(p + 28))
@@ -65,19 +69,23 @@ static elb_status npz_next(elb_context *c, const npz_file *file, int64_t *at, np
     return ELB_OK;
 }
 
-static bool npz_named(const npz_entry *e, const char *name) {
+static bool npz_named(const npz_entry *e, const char *name)
+{
     return (size_t)e->name_length == strlen(name) && memcmp(e->name, name, strlen(name)) == 0;
 }
 
-static elb_status npz_fail_choice(elb_context *c, const npz_file *file, const char *key, const char *names) {
+static elb_status npz_fail_choice(elb_context *c, const npz_file *file, const char *key, const char *names)
+{
     if (file->count == 0) return elb_fail(c, ELB_DATA, "the NPZ file holds no array");
     if (!*key)
-        return elb_fail(c, ELB_DATA, "the NPZ file holds %lld arrays and none is named x: choose one with data.key (%s)",
+        return elb_fail(c, ELB_DATA,
+                        "the NPZ file holds %lld arrays and none is named x: choose one with data.key (%s)",
                         (long long)file->count, names);
     return elb_fail(c, ELB_DATA, "the NPZ file holds no array named '%s': set data.key to one of: %s", key, names);
 }
 
-static elb_status npz_choose(elb_context *c, const npz_file *file, const char *key, npz_entry *chosen) {
+static elb_status npz_choose(elb_context *c, const npz_file *file, const char *key, npz_entry *chosen)
+{
     char names[NPZ_NAMES_SIZE] = "";
     bool found = false;
     int64_t at = file->directory;
@@ -93,10 +101,12 @@ static elb_status npz_choose(elb_context *c, const npz_file *file, const char *k
 }
 
 /* Where the entry's bytes begin, and that they are all there. */
-static elb_status npz_locate(elb_context *c, const npz_file *file, const npz_entry *e, const uint8_t **packed) {
+static elb_status npz_locate(elb_context *c, const npz_file *file, const npz_entry *e, const uint8_t **packed)
+{
     if (e->encrypted) return elb_fail(c, ELB_DATA, "the array is encrypted: save it without a password");
     if (e->method != 0 && e->method != Z_DEFLATED)
-        return elb_fail(c, ELB_DATA, "the array is compressed by method %d: save it with numpy.savez_compressed", e->method);
+        return elb_fail(c, ELB_DATA, "the array is compressed by method %d: save it with numpy.savez_compressed",
+                        e->method);
     if (e->packed == UINT32_MAX || e->size == UINT32_MAX || e->local == UINT32_MAX)
         return elb_fail(c, ELB_DATA, "arrays above 2 GiB in an NPZ file (zip64) are not read: save the array as .npy");
     int64_t left = file->size - e->local;
@@ -113,12 +123,14 @@ static elb_status npz_locate(elb_context *c, const npz_file *file, const npz_ent
     return ELB_OK;
 }
 
-static elb_status npz_check(elb_context *c, const npz_entry *e, const uint8_t *bytes) {
+static elb_status npz_check(elb_context *c, const npz_entry *e, const uint8_t *bytes)
+{
     if (crc32_z(crc32_z(0, NULL, 0), bytes, (z_size_t)e->size) == e->crc) return ELB_OK;
     return elb_fail(c, ELB_DATA, "the array's checksum is wrong: the NPZ file is corrupt, fetch or save it again");
 }
 
-elb_status elb_npz_parse(elb_context *c, const uint8_t *bytes, int64_t size, const char *key, elb_array *array) {
+elb_status elb_npz_parse(elb_context *c, const uint8_t *bytes, int64_t size, const char *key, elb_array *array)
+{
     *array = (elb_array){.values = NULL};
     npz_file file = {.bytes = NULL};
     npz_entry e = {.name = NULL};

@@ -24,30 +24,35 @@ typedef struct png_job {
 
 /* --- libpng's hooks: it reports errors by not returning --- */
 
-static void png_raise(png_structp png, png_const_charp why) {
+static void png_raise(png_structp png, png_const_charp why)
+{
     png_job *job = png_get_error_ptr(png);
     if (job->status == ELB_OK) job->status = elb_fail(job->context, ELB_DATA, "the PNG image is corrupt (%s)", why);
     png_longjmp(png, 1);
 }
 
-static void png_ignore(png_structp png, png_const_charp why) {
+static void png_ignore(png_structp png, png_const_charp why)
+{
     (void)png;
     (void)why;
 }
 
-static png_voidp png_hook_alloc(png_structp png, png_alloc_size_t size) {
+static png_voidp png_hook_alloc(png_structp png, png_alloc_size_t size)
+{
     png_job *job = png_get_mem_ptr(png);
     void *block = elb_alloc(job->context, (int64_t)size, 1);
     if (!block) job->status = ELB_MEMORY;
     return block;
 }
 
-static void png_hook_free(png_structp png, png_voidp block) {
+static void png_hook_free(png_structp png, png_voidp block)
+{
     png_job *job = png_get_mem_ptr(png);
     elb_free(job->context, block);
 }
 
-static void png_hook_read(png_structp png, png_bytep to, size_t size) {
+static void png_hook_read(png_structp png, png_bytep to, size_t size)
+{
     png_job *job = png_get_io_ptr(png);
     if (size > job->left) png_error(png, "it is truncated");
     memcpy(to, job->at, size);
@@ -58,14 +63,16 @@ static void png_hook_read(png_structp png, png_bytep to, size_t size) {
 /* --- one image --- */
 
 /* Fails like libpng does, with a sentence of our own. */
-static void png_refuse(png_structp png, elb_status status) {
+static void png_refuse(png_structp png, elb_status status)
+{
     png_job *job = png_get_error_ptr(png);
     job->status = status;
     png_error(png, "refused");
 }
 
 /* Grey or RGB with 8 bits, whatever the file has; the array is made to fit. */
-static void png_prepare(png_structp png, png_infop info, png_job *job, size_t file_size) {
+static void png_prepare(png_structp png, png_infop info, png_job *job, size_t file_size)
+{
     png_read_info(png, info);
     int64_t width = png_get_image_width(png, info), height = png_get_image_height(png, info);
     if (png_get_bit_depth(png, info) > 8)
@@ -76,16 +83,19 @@ static void png_prepare(png_structp png, png_infop info, png_job *job, size_t fi
     png_read_update_info(png, info);
     int64_t channels = png_get_channels(png, info), size = height * width * channels;
     if (size / 24 / ELB_DEFLATE_RATIO_MAX > (int64_t)file_size) /* one bit in a palette becomes three bytes */
-        png_refuse(png, elb_fail(job->context, ELB_DATA, "the PNG image is corrupt: %zu bytes cannot hold %lldx%lld pixels",
-                                 file_size, (long long)height, (long long)width));
-    *job->array = (elb_array){.type = ELB_ARRAY_U8, .rank = channels == 1 ? 3 : 4, .shape = {1, height, width, channels}};
+        png_refuse(png,
+                   elb_fail(job->context, ELB_DATA, "the PNG image is corrupt: %zu bytes cannot hold %lldx%lld pixels",
+                            file_size, (long long)height, (long long)width));
+    *job->array =
+        (elb_array){.type = ELB_ARRAY_U8, .rank = channels == 1 ? 3 : 4, .shape = {1, height, width, channels}};
     job->array->values = elb_alloc(job->context, size, 1);
     job->rows = elb_alloc(job->context, height, sizeof *job->rows);
     if (!job->array->values || !job->rows) png_refuse(png, ELB_MEMORY);
     for (int64_t y = 0; y < height; y++) job->rows[y] = (png_bytep)job->array->values + y * width * channels;
 }
 
-static void png_decode(png_structp png, png_infop *info, png_job *job, size_t size) {
+static void png_decode(png_structp png, png_infop *info, png_job *job, size_t size)
+{
     if (setjmp(png_jmpbuf(png))) return; /* job->status says why */
     *info = png_create_info_struct(png);
     if (!*info) png_refuse(png, ELB_MEMORY);
@@ -97,7 +107,8 @@ static void png_decode(png_structp png, png_infop *info, png_job *job, size_t si
     png_read_end(png, NULL);
 }
 
-elb_status elb_png_parse(elb_context *c, const uint8_t *bytes, int64_t size, elb_array *array) {
+elb_status elb_png_parse(elb_context *c, const uint8_t *bytes, int64_t size, elb_array *array)
+{
     *array = (elb_array){.values = NULL};
     if (size < 8 || png_sig_cmp(bytes, 0, 8) != 0)
         return elb_fail(c, ELB_DATA, "this is not a PNG image: its first 8 bytes are not PNG's");
@@ -120,12 +131,14 @@ typedef struct png_names {
     int64_t count, capacity;
 } png_names;
 
-static bool png_wanted(const char *name) {
+static bool png_wanted(const char *name)
+{
     size_t length = strlen(name);
     return name[0] != '.' && length > 4 && strcasecmp(name + length - 4, ".png") == 0;
 }
 
-static elb_status png_names_add(elb_context *c, png_names *names, const char *name) {
+static elb_status png_names_add(elb_context *c, png_names *names, const char *name)
+{
     if (names->count == names->capacity) {
         int64_t larger = names->capacity * 2 + 64;
         char **at = elb_resize(c, names->at, larger, sizeof *at);
@@ -137,11 +150,13 @@ static elb_status png_names_add(elb_context *c, png_names *names, const char *na
     return names->at[names->count] && ++names->count ? ELB_OK : ELB_MEMORY;
 }
 
-static int png_compare(const void *a, const void *b) {
+static int png_compare(const void *a, const void *b)
+{
     return strcmp(*(char *const *)a, *(char *const *)b);
 }
 
-static elb_status png_names_list(elb_context *c, const char *folder, png_names *names) {
+static elb_status png_names_list(elb_context *c, const char *folder, png_names *names)
+{
     DIR *d = opendir(folder);
     if (!d) return elb_fail(c, ELB_FAILURE, "could not read the folder '%s': %s", folder, strerror(errno));
     elb_status status = ELB_OK;
@@ -149,12 +164,14 @@ static elb_status png_names_list(elb_context *c, const char *folder, png_names *
         if (png_wanted(e->d_name)) status = png_names_add(c, names, e->d_name);
     closedir(d);
     if (status == ELB_OK && names->count == 0)
-        return elb_fail(c, ELB_DATA, "the folder '%s' holds neither PNG images nor train-images-idx3-ubyte[.gz]", folder);
+        return elb_fail(c, ELB_DATA, "the folder '%s' holds neither PNG images nor train-images-idx3-ubyte[.gz]",
+                        folder);
     if (status == ELB_OK) qsort(names->at, (size_t)names->count, sizeof *names->at, png_compare);
     return status;
 }
 
-static elb_status png_read_one(elb_context *c, const char *folder, const char *name, elb_array *image) {
+static elb_status png_read_one(elb_context *c, const char *folder, const char *name, elb_array *image)
+{
     char *path = elb_format(c, "%s/%s", folder, name), *bytes = NULL;
     if (!path) return ELB_MEMORY;
     int64_t size = 0;
@@ -169,8 +186,10 @@ static elb_status png_read_one(elb_context *c, const char *folder, const char *n
 }
 
 static elb_status png_same(elb_context *c, const char *first, const char *name, const elb_array *all,
-                           const elb_array *image) {
-    if (all->rank == image->rank && memcmp(all->shape + 1, image->shape + 1, sizeof all->shape - sizeof *all->shape) == 0)
+                           const elb_array *image)
+{
+    if (all->rank == image->rank &&
+        memcmp(all->shape + 1, image->shape + 1, sizeof all->shape - sizeof *all->shape) == 0)
         return ELB_OK;
     return elb_fail(c, ELB_DATA, "the image '%s' is %lldx%lld %s, but '%s' is %lldx%lld %s: all must be the same", name,
                     (long long)image->shape[1], (long long)image->shape[2], image->rank == 3 ? "grey" : "RGB", first,
@@ -178,7 +197,8 @@ static elb_status png_same(elb_context *c, const char *first, const char *name, 
 }
 
 /* Copies image i into its place; the first one decides the shape of all. */
-static elb_status png_place(elb_context *c, const png_names *names, int64_t i, const elb_array *image, elb_array *all) {
+static elb_status png_place(elb_context *c, const png_names *names, int64_t i, const elb_array *image, elb_array *all)
+{
     int64_t size = elb_array_count(image), total = 0;
     if (i == 0) {
         *all = *image;
@@ -193,7 +213,8 @@ static elb_status png_place(elb_context *c, const png_names *names, int64_t i, c
     return ELB_OK;
 }
 
-elb_status elb_png_folder_read(elb_context *c, const char *folder, elb_array *array) {
+elb_status elb_png_folder_read(elb_context *c, const char *folder, elb_array *array)
+{
     *array = (elb_array){.values = NULL};
     png_names names = {.at = NULL};
     elb_array all = {.values = NULL};

@@ -25,7 +25,8 @@ static const source_format source_formats[] = {
 };
 
 /* The format by a file name's end, before a ".gz". */
-static const source_format *source_format_find(const char *path) {
+static const source_format *source_format_find(const char *path)
+{
     size_t length = strlen(path);
     if (length > 3 && strcmp(path + length - 3, ".gz") == 0) length -= 3;
     for (size_t i = 0; i < sizeof source_formats / sizeof *source_formats; i++) {
@@ -36,7 +37,8 @@ static const source_format *source_format_find(const char *path) {
 }
 
 /* Replaces a gzip file's bytes by what is in it. */
-static elb_status source_inflate(elb_context *c, char **bytes, int64_t *size) {
+static elb_status source_inflate(elb_context *c, char **bytes, int64_t *size)
+{
     if (!elb_gzip_is((const uint8_t *)*bytes, *size)) return ELB_OK;
     char *plain = NULL;
     int64_t plain_size = 0;
@@ -47,11 +49,14 @@ static elb_status source_inflate(elb_context *c, char **bytes, int64_t *size) {
     return ELB_OK;
 }
 
-static elb_status source_file(elb_context *c, const char *path, const char *key, elb_array *array) {
+static elb_status source_file(elb_context *c, const char *path, const char *key, elb_array *array)
+{
     const source_format *format = source_format_find(path);
     if (!format)
-        return elb_fail(c, ELB_DATA, "'%s' has no known ending: .idx, -ubyte, .npy, .npz, .csv or .tsv, each also with .gz, "
-                        "are read, and folders of PNG images", path);
+        return elb_fail(c, ELB_DATA,
+                        "'%s' has no known ending: .idx, -ubyte, .npy, .npz, .csv or .tsv, each also with .gz, "
+                        "are read, and folders of PNG images",
+                        path);
     char *bytes = NULL;
     int64_t size = 0;
     ELB_TRY(elb_file_read(c, path, source_file_max, &bytes, &size));
@@ -66,7 +71,8 @@ static elb_status source_file(elb_context *c, const char *path, const char *key,
 /* --- folders with the four files of MNIST --- */
 
 /* *path: "folder/stem-kind.gz" or without ".gz" or with a dot for the hyphen; NULL when there is none. */
-static elb_status source_idx_find(elb_context *c, const char *folder, const char *stem, const char *kind, char **path) {
+static elb_status source_idx_find(elb_context *c, const char *folder, const char *stem, const char *kind, char **path)
+{
     static const char *const forms[][2] = {{"-", ".gz"}, {"-", ""}, {".", ".gz"}, {".", ""}};
     for (size_t i = 0; i < sizeof forms / sizeof *forms; i++) {
         *path = elb_format(c, "%s/%s%s%s%s", folder, stem, forms[i][0], kind, forms[i][1]);
@@ -78,17 +84,20 @@ static elb_status source_idx_find(elb_context *c, const char *folder, const char
     return ELB_OK;
 }
 
-static elb_status source_labels_convert(elb_context *c, const char *path, const elb_array *from, elb_source *source) {
+static elb_status source_labels_convert(elb_context *c, const char *path, const elb_array *from, elb_source *source)
+{
     int64_t count = source->array.shape[0];
     if (from->type != ELB_ARRAY_U8 || from->rank != 1 || from->shape[0] != count)
-        return elb_fail(c, ELB_DATA, "'%s': one 8-bit label for each of the %lld images is expected", path, (long long)count);
+        return elb_fail(c, ELB_DATA, "'%s': one 8-bit label for each of the %lld images is expected", path,
+                        (long long)count);
     source->labels = elb_alloc(c, count, sizeof *source->labels);
     if (!source->labels) return ELB_MEMORY;
     for (int64_t i = 0; i < count; i++) source->labels[i] = ((const uint8_t *)from->values)[i];
     return ELB_OK;
 }
 
-static elb_status source_labels(elb_context *c, const char *folder, const char *stem, elb_source *source) {
+static elb_status source_labels(elb_context *c, const char *folder, const char *stem, elb_source *source)
+{
     char *path = NULL;
     ELB_TRY(source_idx_find(c, folder, stem, "idx1-ubyte", &path));
     if (!path) return ELB_OK; /* images alone are enough */
@@ -101,7 +110,8 @@ static elb_status source_labels(elb_context *c, const char *folder, const char *
 }
 
 /* Reads the training or test files; *found is false, and nothing is read, where the training images are missing. */
-static elb_status source_idx_folder(elb_context *c, const char *folder, bool test, bool *found, elb_source *source) {
+static elb_status source_idx_folder(elb_context *c, const char *folder, bool test, bool *found, elb_source *source)
+{
     char *train_path = NULL, *test_path = NULL;
     elb_status status = source_idx_find(c, folder, "train-images", "idx3-ubyte", &train_path);
     *found = train_path != NULL;
@@ -117,7 +127,8 @@ static elb_status source_idx_folder(elb_context *c, const char *folder, bool tes
     return status;
 }
 
-static elb_status source_folder(elb_context *c, const char *folder, bool test, elb_source *source) {
+static elb_status source_folder(elb_context *c, const char *folder, bool test, elb_source *source)
+{
     bool found = false;
     ELB_TRY(source_idx_folder(c, folder, test, &found, source));
     return found ? ELB_OK : elb_png_folder_read(c, folder, &source->array);
@@ -131,7 +142,8 @@ typedef struct source_set {
 
 static const source_set source_sets[] = {
     {"fashion-mnist", "/usr/share/datasets/fashion-mnist", NULL,
-     "install Debian's package dataset-fashion-mnist (apt-get install dataset-fashion-mnist), or set data.folder to the "
+     "install Debian's package dataset-fashion-mnist (apt-get install dataset-fashion-mnist), or set data.folder to "
+     "the "
      "folder with its files"},
     {"mnist", NULL, "ELBOW_MNIST",
      "set data.folder, or the environment variable ELBOW_MNIST, to the folder with its four files"},
@@ -139,32 +151,39 @@ static const source_set source_sets[] = {
 static const char *const source_names[] = {"fashion-mnist", "mnist", "synthetic:figure-8", NULL};
 
 static elb_status source_named(elb_context *c, const elb_data_options *options, const source_set *set, bool test,
-                               elb_source *source) {
+                               elb_source *source)
+{
     const char *folder = options->folder;
     if (!*folder && set->environment) folder = getenv(set->environment);
     if (!folder || !*folder) folder = set->folder;
     bool found = false;
     if (folder) ELB_TRY(source_idx_folder(c, folder, test, &found, source));
     if (found) return ELB_OK;
-    if (!folder) return elb_fail(c, ELB_FAILURE, "it is not known where the data set %s lies: %s", set->name, set->advice);
+    if (!folder)
+        return elb_fail(c, ELB_FAILURE, "it is not known where the data set %s lies: %s", set->name, set->advice);
     return elb_fail(c, ELB_FAILURE, "the data set %s is not in '%s', which holds no train-images-idx3-ubyte[.gz]: %s",
                     set->name, folder, set->advice);
 }
 
-static elb_status source_path(elb_context *c, const elb_data_options *options, bool test, elb_source *source) {
+static elb_status source_path(elb_context *c, const elb_data_options *options, bool test, elb_source *source)
+{
     struct stat info;
     if (stat(options->spec, &info) == 0)
         return S_ISDIR(info.st_mode) ? source_folder(c, options->spec, test, source)
                                      : source_file(c, options->spec, options->key, &source->array);
     const char *near = elb_did_you_mean(options->spec, source_names);
-    return elb_fail(c, ELB_FAILURE, "there is no file, folder or data set '%s'%s%s%s; give a path, fashion-mnist, mnist or "
-                    "synthetic:NAME", options->spec, near ? " (did you mean '" : "", near ? near : "", near ? "'?)" : "");
+    return elb_fail(c, ELB_FAILURE,
+                    "there is no file, folder or data set '%s'%s%s%s; give a path, fashion-mnist, mnist or "
+                    "synthetic:NAME",
+                    options->spec, near ? " (did you mean '" : "", near ? near : "", near ? "'?)" : "");
 }
 
-elb_status elb_source_open(elb_context *c, const elb_data_options *options, bool test, elb_source *source) {
+elb_status elb_source_open(elb_context *c, const elb_data_options *options, bool test, elb_source *source)
+{
     *source = (elb_source){.labels = NULL};
     if (!*options->spec)
-        return elb_fail(c, ELB_USAGE, "no data is given: set data.spec to a file, a folder, fashion-mnist, mnist or "
+        return elb_fail(c, ELB_USAGE,
+                        "no data is given: set data.spec to a file, a folder, fashion-mnist, mnist or "
                         "synthetic:NAME");
     const source_set *set = NULL;
     for (size_t i = 0; i < sizeof source_sets / sizeof *source_sets; i++)
@@ -174,7 +193,8 @@ elb_status elb_source_open(elb_context *c, const elb_data_options *options, bool
     return status;
 }
 
-void elb_source_reset(elb_context *c, elb_source *source) {
+void elb_source_reset(elb_context *c, elb_source *source)
+{
     elb_array_reset(c, &source->array);
     elb_free(c, source->labels);
     *source = (elb_source){.labels = NULL};

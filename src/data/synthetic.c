@@ -7,40 +7,47 @@
 #define SYNTHETIC_PI 3.14159265358979323846
 
 /* The standard normal distribution function. */
-static double synthetic_phi(double z) {
+static double synthetic_phi(double z)
+{
     return 0.5 * erfc(-z * sqrt(0.5));
 }
 
-static void synthetic_figure_8(const double *z, double *x) {
+static void synthetic_figure_8(const double *z, double *x)
+{
     double u = (0.6 + 1.8 * synthetic_phi(z[0])) * SYNTHETIC_PI, r = sqrt(2.0) / (sin(u) * sin(u) + 1);
     x[0] = 0.5 * r * cos(u);
     x[1] = r * cos(u) * sin(u);
 }
 
-static void synthetic_circle(const double *z, double *x) {
+static void synthetic_circle(const double *z, double *x)
+{
     double u = 2 * SYNTHETIC_PI * synthetic_phi(z[0]);
     x[0] = cos(u);
     x[1] = sin(u);
 }
 
 /* The exact published form is lost; this fold also makes the posterior symmetric in z. */
-static void synthetic_absolute_value(const double *z, double *x) {
+static void synthetic_absolute_value(const double *z, double *x)
+{
     x[0] = x[1] = fabs(2 * synthetic_phi(z[0]) - 1);
 }
 
 /* A smooth staircase of height `step`, which gathers the latent line into a few places. */
-static double synthetic_stairs(double u, double step) {
+static double synthetic_stairs(double u, double step)
+{
     double floor_half = floor(u / 2);
     return step * (tanh(10 * u - 20 * floor_half - 10) + 2 * floor_half + 1);
 }
 
-static void synthetic_clusters(const double *z, double *x) {
+static void synthetic_clusters(const double *z, double *x)
+{
     double t = synthetic_stairs(2 * SYNTHETIC_PI / (1 + exp(-SYNTHETIC_PI * z[0] / 2)), 2);
     x[0] = cos(t);
     x[1] = sin(t);
 }
 
-static void synthetic_spiral_dots(const double *z, double *x) {
+static void synthetic_spiral_dots(const double *z, double *x)
+{
     double t = synthetic_stairs(4 * SYNTHETIC_PI / (1 + exp(-SYNTHETIC_PI * z[0] / 2)), 1);
     x[0] = t * cos(t);
     x[1] = t * sin(t);
@@ -48,7 +55,8 @@ static void synthetic_spiral_dots(const double *z, double *x) {
 
 /* x = W z + mu with W[i][j] = (3 - j) sin((i + 1)(j + 1)) / 2 and mu[i] = i/5 - 1: directions of clearly different
  * strength, so that the maximum of the likelihood is easy to reach. */
-static void synthetic_linear_gaussian(const double *z, double *x) {
+static void synthetic_linear_gaussian(const double *z, double *x)
+{
     for (int i = 0; i < ELB_LINEAR_GAUSSIAN_SIZE; i++) {
         x[i] = 0.2 * i - 1;
         for (int j = 0; j < ELB_LINEAR_GAUSSIAN_LATENT; j++)
@@ -68,14 +76,16 @@ const elb_synthetic elb_synthetic_table[] = {
 };
 
 /* A standard normal number by Box & Muller, in double: the generator of the kernels room may be float. */
-static double synthetic_normal(uint64_t key, uint64_t datum, uint32_t index) {
+static double synthetic_normal(uint64_t key, uint64_t datum, uint32_t index)
+{
     double u = (elb_random_word(key, datum, index, 0) + 0.5) * 0x1p-32;
     double v = (elb_random_word(key, datum, index, 1) + 0.5) * 0x1p-32;
     return sqrt(-2 * log(u)) * cos(2 * SYNTHETIC_PI * v);
 }
 
 elb_status elb_synthetic_make(elb_context *c, const elb_synthetic *set, uint64_t seed, uint32_t stream,
-                              elb_array *array) {
+                              elb_array *array)
+{
     *array = (elb_array){.values = NULL};
     float *values = elb_alloc(c, ELB_SYNTHETIC_COUNT * (int64_t)set->size, sizeof *values);
     if (!values) return ELB_MEMORY;
@@ -86,7 +96,8 @@ elb_status elb_synthetic_make(elb_context *c, const elb_synthetic *set, uint64_t
         for (int j = 0; j < set->latent; j++) z[j] = synthetic_normal(key, (uint64_t)n, draw++);
         set->f(z, x);
         for (int i = 0; i < set->size; i++)
-            values[n * set->size + i] = (float)(x[i] + sqrt(set->variance) * synthetic_normal(key, (uint64_t)n, draw++));
+            values[n * set->size + i] =
+                (float)(x[i] + sqrt(set->variance) * synthetic_normal(key, (uint64_t)n, draw++));
     }
     *array = (elb_array){.type = ELB_ARRAY_F32, .rank = 2, .shape = {ELB_SYNTHETIC_COUNT, set->size}, .values = values};
     return ELB_OK;

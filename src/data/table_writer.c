@@ -9,25 +9,29 @@
 
 enum { TABLE_HEADER_MAX = 256, TABLE_NAME_MAX = 128, TABLE_COLUMNS_MAX = 64 };
 
-static int64_t table_count(const elb_column *column) {
+static int64_t table_count(const elb_column *column)
+{
     int64_t n = 1;
     for (int i = 0; i < column->rank; i++) n *= column->shape[i];
     return n;
 }
 
-static int64_t table_bytes(const elb_column *column) {
+static int64_t table_bytes(const elb_column *column)
+{
     return table_count(column) * (column->type == ELB_COLUMN_FLOAT ? 4 : 8);
 }
 
 /* --- NPY --- */
 
 /* Version 1.0: the magic, a 16-bit length and a dictionary, padded so that the values begin at a multiple of 64. */
-static size_t table_npy_header(const elb_column *column, uint8_t header[TABLE_HEADER_MAX]) {
+static size_t table_npy_header(const elb_column *column, uint8_t header[TABLE_HEADER_MAX])
+{
     static const char *const types[] = {"<f8", "<f4", "<i8"};
     char shape[80], text[TABLE_HEADER_MAX];
     int used = 0;
     for (int i = 0; i < column->rank; i++)
-        used += snprintf(shape + used, sizeof shape - (size_t)used, i ? " %lld," : "%lld,", (long long)column->shape[i]);
+        used +=
+            snprintf(shape + used, sizeof shape - (size_t)used, i ? " %lld," : "%lld,", (long long)column->shape[i]);
     if (column->rank > 1) shape[used - 1] = '\0';
     int length = snprintf(text, sizeof text, "{'descr': '%s', 'fortran_order': False, 'shape': (%s), }",
                           types[column->type], shape);
@@ -41,13 +45,15 @@ static size_t table_npy_header(const elb_column *column, uint8_t header[TABLE_HE
     return total;
 }
 
-static elb_status table_put_npy(elb_writer *w, const elb_column *column) {
+static elb_status table_put_npy(elb_writer *w, const elb_column *column)
+{
     uint8_t header[TABLE_HEADER_MAX];
     ELB_TRY(elb_writer_put(w, header, table_npy_header(column, header)));
     return elb_writer_put(w, column->values, (size_t)table_bytes(column));
 }
 
-static elb_status table_npy(elb_context *c, elb_writer *w, const elb_column *columns, int count) {
+static elb_status table_npy(elb_context *c, elb_writer *w, const elb_column *columns, int count)
+{
     if (count != 1)
         return elb_fail(c, ELB_USAGE, "an NPY file holds one array and not %d: name the file .npz or .csv", count);
     return table_put_npy(w, columns);
@@ -60,22 +66,25 @@ typedef struct table_entry {
     uint32_t crc, size, offset;
 } table_entry;
 
-static void table_u16(uint8_t **p, uint32_t value) {
+static void table_u16(uint8_t **p, uint32_t value)
+{
     *(*p)++ = (uint8_t)value;
     *(*p)++ = (uint8_t)(value >> 8);
 }
 
-static void table_u32(uint8_t **p, uint32_t value) {
+static void table_u32(uint8_t **p, uint32_t value)
+{
     table_u16(p, value & 0xffff);
     table_u16(p, value >> 16);
 }
 
 /* The fields that a local header and a directory entry share: version 2.0, stored, 1 January 1980. */
-static void table_zip_common(uint8_t **p, const table_entry *e) {
+static void table_zip_common(uint8_t **p, const table_entry *e)
+{
     table_u16(p, 20);
-    table_u16(p, 0); /* flags */
-    table_u16(p, 0); /* stored */
-    table_u16(p, 0); /* time */
+    table_u16(p, 0);          /* flags */
+    table_u16(p, 0);          /* stored */
+    table_u16(p, 0);          /* time */
     table_u16(p, 1 << 5 | 1); /* date */
     table_u32(p, e->crc);
     table_u32(p, e->size);
@@ -84,7 +93,8 @@ static void table_zip_common(uint8_t **p, const table_entry *e) {
     table_u16(p, 0); /* extra field */
 }
 
-static elb_status table_zip_local(elb_writer *w, const elb_column *column, const table_entry *e) {
+static elb_status table_zip_local(elb_writer *w, const elb_column *column, const table_entry *e)
+{
     uint8_t header[30], *p = header;
     table_u32(&p, 0x04034b50);
     table_zip_common(&p, e);
@@ -93,7 +103,8 @@ static elb_status table_zip_local(elb_writer *w, const elb_column *column, const
     return table_put_npy(w, column);
 }
 
-static elb_status table_zip_directory(elb_writer *w, const table_entry *e) {
+static elb_status table_zip_directory(elb_writer *w, const table_entry *e)
+{
     uint8_t header[46] = {0}, *p = header;
     table_u32(&p, 0x02014b50);
     table_u16(&p, 20);
@@ -104,7 +115,8 @@ static elb_status table_zip_directory(elb_writer *w, const table_entry *e) {
     return elb_writer_put(w, e->name, strlen(e->name));
 }
 
-static elb_status table_zip_end(elb_writer *w, int count, int64_t offset, int64_t size) {
+static elb_status table_zip_end(elb_writer *w, int count, int64_t offset, int64_t size)
+{
     uint8_t end[22] = {0}, *p = end;
     table_u32(&p, 0x06054b50);
     p = end + 8;
@@ -115,12 +127,14 @@ static elb_status table_zip_end(elb_writer *w, int count, int64_t offset, int64_
     return elb_writer_put(w, end, sizeof end);
 }
 
-static elb_status table_entry_make(elb_context *c, const elb_column *column, int64_t offset, table_entry *e) {
+static elb_status table_entry_make(elb_context *c, const elb_column *column, int64_t offset, table_entry *e)
+{
     uint8_t header[TABLE_HEADER_MAX];
     size_t length = table_npy_header(column, header);
     int64_t size = (int64_t)length + table_bytes(column);
     if (size >= UINT32_MAX - TABLE_HEADER_MAX - offset)
-        return elb_fail(c, ELB_USAGE, "the arrays are more than the 4 GiB that an NPZ file holds: write fewer, or one as .npy");
+        return elb_fail(c, ELB_USAGE,
+                        "the arrays are more than the 4 GiB that an NPZ file holds: write fewer, or one as .npy");
     if (snprintf(e->name, sizeof e->name, "%s.npy", column->name) >= (int)sizeof e->name)
         return elb_fail(c, ELB_USAGE, "the array name '%s' is too long for an NPZ file", column->name);
     e->crc = (uint32_t)crc32_z(0, header, length);
@@ -130,7 +144,8 @@ static elb_status table_entry_make(elb_context *c, const elb_column *column, int
     return ELB_OK;
 }
 
-static elb_status table_npz(elb_context *c, elb_writer *w, const elb_column *columns, int count) {
+static elb_status table_npz(elb_context *c, elb_writer *w, const elb_column *columns, int count)
+{
     table_entry entries[TABLE_COLUMNS_MAX];
     int64_t offset = 0, directory = 0;
     for (int i = 0; i < count; i++) {
@@ -147,7 +162,8 @@ static elb_status table_npz(elb_context *c, elb_writer *w, const elb_column *col
 
 /* --- CSV --- */
 
-static elb_status table_csv_header(elb_writer *w, const elb_column *columns, int count) {
+static elb_status table_csv_header(elb_writer *w, const elb_column *columns, int count)
+{
     for (int i = 0; i < count; i++) {
         int64_t width = table_count(&columns[i]) / columns[i].shape[0];
         if (columns[i].rank == 1) ELB_TRY(elb_writer_printf(w, "%s%s", i ? "," : "", columns[i].name));
@@ -157,7 +173,8 @@ static elb_status table_csv_header(elb_writer *w, const elb_column *columns, int
     return elb_writer_put(w, "\n", 1);
 }
 
-static elb_status table_csv_value(elb_writer *w, const elb_column *column, int64_t at) {
+static elb_status table_csv_value(elb_writer *w, const elb_column *column, int64_t at)
+{
     char text[ELB_NUMBER_SIZE];
     switch (column->type) {
     case ELB_COLUMN_DOUBLE: elb_number_format(((const double *)column->values)[at], text); break;
@@ -167,11 +184,13 @@ static elb_status table_csv_value(elb_writer *w, const elb_column *column, int64
     return elb_writer_put(w, text, strlen(text));
 }
 
-static elb_status table_csv(elb_context *c, elb_writer *w, const elb_column *columns, int count) {
+static elb_status table_csv(elb_context *c, elb_writer *w, const elb_column *columns, int count)
+{
     int64_t rows = columns[0].shape[0];
     for (int i = 1; i < count; i++)
         if (columns[i].shape[0] != rows)
-            return elb_fail(c, ELB_USAGE, "'%s' has %lld rows and '%s' %lld: a CSV file needs the same number, name it .npz",
+            return elb_fail(c, ELB_USAGE,
+                            "'%s' has %lld rows and '%s' %lld: a CSV file needs the same number, name it .npz",
                             columns[0].name, (long long)rows, columns[i].name, (long long)columns[i].shape[0]);
     if (rows == 0) return elb_fail(c, ELB_USAGE, "there are no rows to write into a CSV file");
     ELB_TRY(table_csv_header(w, columns, count));
@@ -192,7 +211,8 @@ static elb_status table_csv(elb_context *c, elb_writer *w, const elb_column *col
 
 typedef elb_status (*table_format)(elb_context *c, elb_writer *w, const elb_column *columns, int count);
 
-static table_format table_format_find(const char *path) {
+static table_format table_format_find(const char *path)
+{
     const char *dot = strrchr(path, '.');
     if (dot && strcmp(dot, ".npz") == 0) return table_npz;
     if (dot && strcmp(dot, ".npy") == 0) return table_npy;
@@ -200,19 +220,24 @@ static table_format table_format_find(const char *path) {
     return NULL;
 }
 
-static elb_status table_check(elb_context *c, const elb_column *columns, int count) {
+static elb_status table_check(elb_context *c, const elb_column *columns, int count)
+{
     if (count < 1 || count > TABLE_COLUMNS_MAX)
-        return elb_fail(c, ELB_USAGE, "a file of %d arrays cannot be written: 1 to %d are expected", count, TABLE_COLUMNS_MAX);
+        return elb_fail(c, ELB_USAGE, "a file of %d arrays cannot be written: 1 to %d are expected", count,
+                        TABLE_COLUMNS_MAX);
     for (int i = 0; i < count; i++) {
         int64_t n = 8;
         bool good = columns[i].rank >= 1 && columns[i].rank <= 3;
         for (int k = 0; good && k < columns[i].rank; k++) good = elb_mul_fits(n, columns[i].shape[k], &n);
-        if (!good) return elb_fail(c, ELB_USAGE, "the array '%s' has no writable shape: rank 1 to 3 is expected", columns[i].name);
+        if (!good)
+            return elb_fail(c, ELB_USAGE, "the array '%s' has no writable shape: rank 1 to 3 is expected",
+                            columns[i].name);
     }
     return ELB_OK;
 }
 
-elb_status elb_table_write(elb_context *c, const char *path, const elb_column *columns, int count) {
+elb_status elb_table_write(elb_context *c, const char *path, const elb_column *columns, int count)
+{
     table_format format = table_format_find(path);
     if (!format) return elb_fail(c, ELB_USAGE, "'%s' must end in .npz, .npy or .csv, to say what to write", path);
     ELB_TRY(table_check(c, columns, count));
