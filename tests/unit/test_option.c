@@ -221,9 +221,22 @@ static void test_text(void **state)
         check_get(x, "part.name", good[i]);
     }
     for (size_t i = strlen(x->v.name); i < ELB_TEXT_MAX; i++) assert_int_equal(x->v.name[i], 0);
-    const char *const bad[] = {"a\nb",  "\t",       "\177",         "\x80",         "\xc3",
-                               "\xc3(", "\xc0\xaf", "\xe0\x80\xaf", "\xed\xa0\x80", "\xf4\x90\x80\x80",
-                               "\xff",  "\xc2\x85", "\xe2\x80\xa8", "\xef\xbb\xbf", "\xef\xbf\xbf"};
+    const char *const bad[] = {"a\nb",
+                               "\t",
+                               "\177",
+                               "\x80",
+                               "\xc3",
+                               "\xc3(",
+                               "\xc0\xaf",
+                               "\xe0\x80\xaf",
+                               "\xe0\x82\xa9",
+                               "\xed\xa0\x80",
+                               "\xf4\x90\x80\x80",
+                               "\xff",
+                               "\xc2\x85",
+                               "\xe2\x80\xa8",
+                               "\xef\xbb\xbf",
+                               "\xef\xbf\xbf"};
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) check_refused(x, "part.name", bad[i], "UTF-8");
 }
 
