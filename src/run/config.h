@@ -6,6 +6,7 @@
 
 #include "data/data_options.h"
 #include "model/model_options.h"
+#include "nn/optim/optimizer_options.h"
 #include "objective/objective_options.h"
 #include "posterior/posterior_options.h"
 #include "run/run_options.h"
@@ -25,5 +26,12 @@ struct elb_config {
     elb_train_options train;
     elb_section sections[ELB_SECTION_COUNT + 1]; /* point into this struct */
 };
+
+enum { ELB_KEY_TEXT = 128 };
+
+/* A copy that shares nothing. */
+elb_status elb_config_copy(const elb_config *from, elb_config **to);
+/* Whether the two differ in a section other than `except`; then `key` is the first such key. */
+bool elb_config_differs(const elb_config *a, const elb_config *b, const char *except, char key[ELB_KEY_TEXT]);
 
 #endif

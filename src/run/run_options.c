@@ -1,7 +1,6 @@
-/* run_options.c - the top-level keys and those of "optimizer", "schedule" and "train". */
+/* run_options.c - the top-level keys and those of "schedule" and "train". */
 #include "run/run_options.h"
 
-static const char *const run_optimizers[] = {"adam", "adamax", "sgd", NULL};
 static const char *const run_schedules[] = {"constant", "cosine", "iwae", NULL};
 
 const elb_option elb_top_option_table[] = {
@@ -56,65 +55,6 @@ const elb_option elb_train_option_table[] = {
      .offset = offsetof(elb_train_options, output_bias),
      .fallback = "true",
      .help = "Start the decoder's output bias at the mean of the training data."},
-    {.name = NULL},
-};
-
-const elb_option elb_optimizer_option_table[] = {
-    {.name = "type",
-     .kind = ELB_OPTION_CHOICE,
-     .offset = offsetof(elb_optimizer_options, type),
-     .fallback = "adam",
-     .choices = run_optimizers,
-     .help = "Method of the training steps."},
-    {.name = "rate",
-     .kind = ELB_OPTION_REAL,
-     .offset = offsetof(elb_optimizer_options, rate),
-     .fallback = "0.001",
-     .min = 1e-12,
-     .max = 10,
-     .help = "Step size at the start; the schedule multiplies it."},
-    {.name = "beta1",
-     .kind = ELB_OPTION_REAL,
-     .offset = offsetof(elb_optimizer_options, beta1),
-     .fallback = "0.9",
-     .min = 0,
-     .max = 0.999999,
-     .help = "Decay per step of the gradient's running mean, as a fraction; adam and adamax."},
-    {.name = "beta2",
-     .kind = ELB_OPTION_REAL,
-     .offset = offsetof(elb_optimizer_options, beta2),
-     .fallback = "0.999",
-     .min = 0,
-     .max = 0.999999,
-     .help = "Decay per step of the gradient's running size, as a fraction; adam and adamax."},
-    {.name = "epsilon",
-     .kind = ELB_OPTION_REAL,
-     .offset = offsetof(elb_optimizer_options, epsilon),
-     .fallback = "1e-08",
-     .min = 1e-16,
-     .max = 1,
-     .help = "Added to the gradient's running size before dividing by it; adam and adamax."},
-    {.name = "momentum",
-     .kind = ELB_OPTION_REAL,
-     .offset = offsetof(elb_optimizer_options, momentum),
-     .fallback = "0.9",
-     .min = 0,
-     .max = 0.999999,
-     .help = "Fraction of the last step that the next one repeats; sgd."},
-    {.name = "weight_decay",
-     .kind = ELB_OPTION_REAL,
-     .offset = offsetof(elb_optimizer_options, weight_decay),
-     .fallback = "0",
-     .min = 0,
-     .max = 1,
-     .help = "L2 penalty: this fraction of every parameter is added to its gradient."},
-    {.name = "clip",
-     .kind = ELB_OPTION_REAL,
-     .offset = offsetof(elb_optimizer_options, clip),
-     .fallback = "0",
-     .min = 0,
-     .max = 1e9,
-     .help = "Largest norm of the whole gradient in nats per unit of a parameter; 0 never clips."},
     {.name = NULL},
 };
 

@@ -1,0 +1,204 @@
+#include "infer/importance.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "infer/pareto.h"
+
+enum { IMPORTANCE_ROWS = 512 }; /* decoder rows of one tile: samples times data */
+
+/* The running sums of one datum's weights. */
+typedef struct importance_sums {
+    double top;                /* largest log weight so far */
+    double sum, square;        /* of exp(log weight - top), and of its square */
+    double log_weight, reconstruction; /* plain sums */
+    double *tail;              /* a heap, least first, of the largest tail_size + 1 log weights */
+    int64_t kept;
+} importance_sums;
+
+struct elb_importance {
+    elb_context *context;
+    elb_model *model;
+    elb_posterior *posterior;
+    int64_t samples, chunk, group; /* K; samples and data of one tile */
+    int64_t tail_size;
+    uint64_t key;
+    elb_tape *tape;
+    elb_real *lambda;       /* [BLOCK, P] */
+    elb_real *kl;           /* [BLOCK], closed form */
+    importance_sums *sums;  /* [group] */
+    double *tails;          /* [group, tail_size + 1] */
+};
+
+/* --- weights --------------------------------------------------------------------------------------------------------- */
+
+static void importance_sift(double *heap, int64_t n, int64_t i)
+{
+    for (int64_t child; (child = 2 * i + 1) < n; i = child) {
+        if (child + 1 < n && heap[child + 1] < heap[child]) child++;
+        if (heap[i] <= heap[child]) return;
+        double swap = heap[i];
+        heap[i] = heap[child];
+        heap[child] = swap;
+    }
+}
+
+static void importance_keep(importance_sums *s, int64_t limit, double log_weight)
+{
+    if (limit <= 1) return;
+    if (s->kept < limit) {
+        s->tail[s->kept++] = log_weight;
+        for (int64_t i = s->kept == limit ? limit / 2 - 1 : -1; i >= 0; i--) importance_sift(s->tail, limit, i);
+    } else if (log_weight > s->tail[0]) {
+        s->tail[0] = log_weight;
+        importance_sift(s->tail, limit, 0);
+    }
+}
+
+static void importance_weigh(importance_sums *s, int64_t limit, double log_weight, double reconstruction)
+{
+    s->log_weight += log_weight;
+    s->reconstruction += reconstruction;
+    if (log_weight > s->top) {
+        double scale = exp(s->top - log_weight);
+        s->sum *= scale;
+        s->square *= scale * scale;
+        s->top = log_weight;
+    }
+    double weight = exp(log_weight - s->top);
+    s->sum += weight;
+    s->square += weight * weight;
+    importance_keep(s, limit, log_weight);
+}
+
+static elb_status importance_conclude(elb_importance *e, importance_sums *s, int64_t index, elb_importance_result *r)
+{
+    if (isnan(s->log_weight) || s->top == -INFINITY || s->top == INFINITY)
+        return elb_fail(e->context, ELB_NUMERIC, "an importance weight of datum %lld is not a finite number",
+                        (long long)index);
+    double k = (double)e->samples;
+    r->log_likelihood = s->top + log(s->sum / k);
+    r->elbo = e->posterior->type->kl_to_prior != NULL ? s->reconstruction / k : s->log_weight / k;
+    r->ess = s->sum * s->sum / s->square;
+    r->k_hat = NAN;
+    if (e->tail_size == 0) return ELB_OK;
+    double cutoff = s->tail[0]; /* the heap's least is the first weight below the tail */
+    r->k_hat = elb_pareto_k(s->tail + 1, e->tail_size, cutoff);
+    return ELB_OK;
+}
+
+/* --- tiles ----------------------------------------------------------------------------------------------------------- */
+
+static elb_status importance_encode(elb_importance *e, int64_t count, elb_real *x)
+{
+    const elb_posterior_type *type = e->posterior->type;
+    ELB_TRY(elb_tape_reset(e->tape));
+    elb_tensor *in = elb_leaf(e->tape, "data", x, NULL, 2, (int64_t[]){count, e->model->data});
+    elb_tensor *lambda = elb_encode(e->posterior, e->tape, in);
+    elb_tensor *kl = NULL;
+    if (type->kl_to_prior != NULL) kl = elb_sum_last(e->tape, type->kl_to_prior(e->posterior, e->tape, lambda));
+    ELB_TRY(elb_tape_run(e->tape, NULL));
+    memcpy(e->lambda, lambda->data, (size_t)(count * e->posterior->local) * sizeof *e->lambda);
+    if (kl != NULL) memcpy(e->kl, kl->data, (size_t)count * sizeof *e->kl);
+    return ELB_OK;
+}
+
+/* Weighs samples first .. first+samples-1 of `count` data that begin at `at` in the block. */
+static elb_status importance_tile(elb_importance *e, int64_t at, int64_t count, const uint64_t *datum, elb_real *x,
+                                  int64_t first, int64_t samples)
+{
+    elb_tape *t = e->tape;
+    elb_noise noise = {.key = e->key, .datum = datum + at, .draw = (uint32_t)first, .samples = samples};
+    ELB_TRY(elb_tape_reset(t));
+    elb_tensor *in = elb_leaf(t, "data", x + at * e->model->data, NULL, 2, (int64_t[]){count, e->model->data});
+    elb_tensor *lambda = elb_leaf(t, "encoder output", e->lambda + at * e->posterior->local, NULL, 2,
+                                  (int64_t[]){count, e->posterior->local});
+    elb_draw d = elb_sample(e->posterior, t, lambda, &noise, ELB_LOG_Q_FULL);
+    elb_tensor *reconstruction = elb_model_log_likelihood(e->model, t, in, d.z);
+    elb_tensor *log_weight = elb_sub(t, elb_add(t, reconstruction, elb_model_log_prior(e->model, t, d.z)), d.log_q);
+    ELB_TRY(elb_tape_run(t, NULL));
+    for (int64_t s = 0; s < samples; s++)
+        for (int64_t b = 0; b < count; b++)
+            importance_weigh(&e->sums[b], e->tail_size + 1, (double)log_weight->data[s * count + b],
+                             (double)reconstruction->data[s * count + b]);
+    return ELB_OK;
+}
+
+static elb_status importance_group(elb_importance *e, int64_t at, int64_t count, const uint64_t *datum, elb_real *x,
+                                   elb_importance_result *results)
+{
+    for (int64_t b = 0; b < count; b++)
+        e->sums[b] = (importance_sums){.top = -INFINITY, .tail = e->tails + b * (e->tail_size + 1)};
+    for (int64_t first = 0; first < e->samples; first += e->chunk) {
+        int64_t samples = e->samples - first < e->chunk ? e->samples - first : e->chunk;
+        ELB_TRY(importance_tile(e, at, count, datum, x, first, samples));
+    }
+    for (int64_t b = 0; b < count; b++) {
+        ELB_TRY(importance_conclude(e, &e->sums[b], (int64_t)datum[at + b], &results[at + b]));
+        if (e->posterior->type->kl_to_prior != NULL) results[at + b].elbo -= (double)e->kl[at + b];
+    }
+    return ELB_OK;
+}
+
+elb_status elb_importance_block(elb_importance *e, int64_t count, const uint64_t *datum, elb_real *x,
+                                elb_importance_result *results)
+{
+    ELB_TRY(importance_encode(e, count, x));
+    for (int64_t at = 0; at < count; at += e->group) {
+        int64_t some = count - at < e->group ? count - at : e->group;
+        ELB_TRY(importance_group(e, at, some, datum, x, results));
+    }
+    return ELB_OK;
+}
+
+/* --- life ------------------------------------------------------------------------------------------------------------ */
+
+static elb_status importance_allocate(elb_importance *e)
+{
+    ELB_TRY(elb_tape_create(e->context, &e->tape));
+    elb_tape_fix_rows(e->tape);
+    e->lambda = elb_alloc(e->context, ELB_IMPORTANCE_BLOCK * e->posterior->local, sizeof *e->lambda);
+    e->kl = elb_alloc(e->context, ELB_IMPORTANCE_BLOCK, sizeof *e->kl);
+    e->sums = elb_alloc(e->context, e->group, sizeof *e->sums);
+    e->tails = elb_alloc(e->context, e->group * (e->tail_size + 1), sizeof *e->tails);
+    bool all = e->lambda != NULL && e->kl != NULL && e->sums != NULL && e->tails != NULL;
+    return all ? ELB_OK : ELB_MEMORY;
+}
+
+elb_status elb_importance_create(elb_context *c, elb_model *model, elb_posterior *posterior, int64_t samples,
+                                 uint64_t seed, elb_importance **importance)
+{
+    *importance = NULL;
+    if (samples < 1 || samples > UINT32_MAX)
+        return elb_fail(c, ELB_USAGE, "the number of samples must be in 1..%lld, not %lld", (long long)UINT32_MAX,
+                        (long long)samples);
+    elb_importance *e = elb_alloc(c, 1, sizeof *e);
+    if (e == NULL) return ELB_MEMORY;
+    int64_t tiles = (samples + IMPORTANCE_ROWS - 1) / IMPORTANCE_ROWS;
+    e->context = c;
+    e->model = model;
+    e->posterior = posterior;
+    e->samples = samples;
+    e->chunk = (samples + tiles - 1) / tiles;
+    e->group = IMPORTANCE_ROWS / e->chunk < ELB_IMPORTANCE_BLOCK ? IMPORTANCE_ROWS / e->chunk : ELB_IMPORTANCE_BLOCK;
+    e->tail_size = elb_pareto_tail_size(samples);
+    e->key = elb_stream_key(seed, ELB_FOR_ESTIMATE, 0);
+    elb_status status = importance_allocate(e);
+    if (status != ELB_OK) {
+        elb_importance_destroy(e);
+        return status;
+    }
+    *importance = e;
+    return ELB_OK;
+}
+
+void elb_importance_destroy(elb_importance *e)
+{
+    if (e == NULL) return;
+    elb_tape_destroy(e->tape);
+    elb_free(e->context, e->lambda);
+    elb_free(e->context, e->kl);
+    elb_free(e->context, e->sums);
+    elb_free(e->context, e->tails);
+    elb_free(e->context, e);
+}

@@ -1,0 +1,77 @@
+#include "nn/mlp.h"
+
+#include <math.h>
+
+static elb_status mlp_declare(elb_mlp *mlp, const char *prefix, int64_t i, bool gated)
+{
+    elb_params *p = mlp->params;
+    int64_t weight[] = {mlp->layer[i].out, mlp->layer[i].in}, bias[] = {mlp->layer[i].out};
+    long long place = 2 * (long long)i;
+    ELB_TRY(elb_params_add(p, &mlp->layer[i].weight, 2, weight, "%s.%lld.weight", prefix, place));
+    ELB_TRY(elb_params_add(p, &mlp->layer[i].bias, 1, bias, "%s.%lld.bias", prefix, place));
+    if (!gated) return ELB_OK;
+    ELB_TRY(elb_params_add(p, &mlp->layer[i].gate_weight, 2, weight, "%s.%lld.gate.weight", prefix, place));
+    return elb_params_add(p, &mlp->layer[i].gate_bias, 1, bias, "%s.%lld.gate.bias", prefix, place);
+}
+
+elb_status elb_mlp_init(elb_mlp *mlp, elb_params *params, const char *prefix, elb_net_kind kind, int64_t in,
+                        const elb_ints *hidden, int64_t out)
+{
+    *mlp = (elb_mlp){.params = params, .kind = kind, .layers = hidden->count + 1};
+    for (int64_t i = 0; i < mlp->layers; i++) {
+        bool last = i == hidden->count;
+        mlp->layer[i].in = i == 0 ? in : hidden->at[i - 1];
+        mlp->layer[i].out = last ? out : hidden->at[i];
+        ELB_TRY(mlp_declare(mlp, prefix, i, kind == ELB_NET_GATED && !last));
+    }
+    return ELB_OK;
+}
+
+static void mlp_glorot(elb_params *p, const elb_kernels *k, uint64_t key, int64_t index)
+{
+    const elb_param *a = &p->at[index];
+    elb_real limit = (elb_real)sqrt(6.0 / (double)(a->shape[0] + a->shape[1]));
+    elb_real *w = elb_params_data(p, index);
+    k->uniform((elb_stream){key, (uint64_t)index, 0}, a->count, w);
+    k->axpby(a->count, 2 * limit, w, -limit, w);
+}
+
+void elb_mlp_reset(elb_mlp *mlp, const elb_kernels *k, uint64_t key)
+{
+    for (int64_t i = 0; i < mlp->layers; i++) {
+        mlp_glorot(mlp->params, k, key, mlp->layer[i].weight);
+        if (mlp->kind == ELB_NET_GATED && i < mlp->layers - 1)
+            mlp_glorot(mlp->params, k, key, mlp->layer[i].gate_weight);
+    }
+}
+
+static elb_activation mlp_activation(elb_net_kind kind)
+{
+    static const elb_activation of[] = {
+        [ELB_NET_TANH] = ELB_TANH,         [ELB_NET_RELU] = ELB_RELU,    [ELB_NET_ELU] = ELB_ELU,
+        [ELB_NET_SOFTPLUS] = ELB_SOFTPLUS, [ELB_NET_GATED] = ELB_LINEAR, [ELB_NET_LINEAR] = ELB_LINEAR,
+    };
+    return of[kind];
+}
+
+elb_tensor *elb_mlp_apply(elb_mlp *mlp, elb_tape *t, elb_tensor *x, elb_tensor **features)
+{
+    elb_params *p = mlp->params;
+    elb_tensor *h = x;
+    for (int64_t i = 0; i < mlp->layers; i++) {
+        bool last = i == mlp->layers - 1;
+        elb_tensor *in = h;
+        if (last && features != NULL) *features = h;
+        h = elb_linear(t, in, elb_params_leaf(p, t, mlp->layer[i].weight), elb_params_leaf(p, t, mlp->layer[i].bias),
+                       last ? ELB_LINEAR : mlp_activation(mlp->kind));
+        if (mlp->kind == ELB_NET_GATED && !last)
+            h = elb_mul(t, h, elb_linear(t, in, elb_params_leaf(p, t, mlp->layer[i].gate_weight),
+                                         elb_params_leaf(p, t, mlp->layer[i].gate_bias), ELB_SIGMOID));
+    }
+    return h;
+}
+
+elb_real *elb_mlp_output_bias(elb_mlp *mlp)
+{
+    return elb_params_data(mlp->params, mlp->layer[mlp->layers - 1].bias);
+}

@@ -1,0 +1,34 @@
+/* mlp.h - the multi-layer perceptron: the one network that encoder and decoder are made of so far. */
+#ifndef ELB_MLP_H
+#define ELB_MLP_H
+
+#include "base/option.h"
+#include "nn/net_kind.h"
+#include "nn/params.h"
+
+enum { ELB_MLP_LAYERS_MAX = ELB_INTS_MAX + 1 };
+
+typedef struct elb_mlp {
+    elb_params *params;
+    elb_net_kind kind;
+    int64_t layers; /* hidden layers and the linear output */
+    struct {
+        int64_t in, out;
+        int64_t weight, bias;           /* parameter indices */
+        int64_t gate_weight, gate_bias; /* gated hidden layers only */
+    } layer[ELB_MLP_LAYERS_MAX];
+} elb_mlp;
+
+/* Declares the parameters "<prefix>.<2i>.weight" [out,in] and ".bias" [out], numbered like PyTorch's nn.Sequential of
+ * linear layers with activations between; a gated hidden layer, (W x + b) sigmoid(V x + c), has also
+ * "<prefix>.<2i>.gate.weight" and ".gate.bias". */
+elb_status elb_mlp_init(elb_mlp *mlp, elb_params *params, const char *prefix, elb_net_kind kind, int64_t in,
+                        const elb_ints *hidden, int64_t out);
+/* Glorot & Bengio 2010: weights uniform in +-sqrt(6/(in+out)), biases 0. Call after elb_params_build. */
+void elb_mlp_reset(elb_mlp *mlp, const elb_kernels *k, uint64_t key);
+/* x [..,in] -> [..,out]; the last layer is linear. *features, unless NULL, gets the last hidden layer's output. */
+elb_tensor *elb_mlp_apply(elb_mlp *mlp, elb_tape *t, elb_tensor *x, elb_tensor **features);
+/* The output layer's bias [out]. */
+elb_real *elb_mlp_output_bias(elb_mlp *mlp);
+
+#endif

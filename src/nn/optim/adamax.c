@@ -1,0 +1,22 @@
+#include <math.h>
+
+#include "nn/optim/types.h"
+
+static elb_adam_step adamax_prepare(const elb_optimizer_options *o, double rate, int64_t t)
+{
+    return (elb_adam_step){
+        .rate = (elb_real)(rate / (1 - pow(o->beta1, (double)t))),
+        .beta1 = (elb_real)o->beta1,
+        .beta2 = (elb_real)o->beta2,
+        .epsilon = (elb_real)o->epsilon,
+    };
+}
+
+static void adamax_sweep(const elb_kernels *k, const elb_adam_step *h, int64_t n, elb_real *p, const elb_real *g,
+                         elb_real *const moment[ELB_OPTIMIZER_MOMENTS])
+{
+    k->adamax(h, n, p, g, moment[0], moment[1]);
+}
+
+const elb_optimizer_type elb_optimizer_adamax = {"adamax", "Kingma & Ba 2015, algorithm 2", 2, adamax_prepare,
+                                                 adamax_sweep};

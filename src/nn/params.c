@@ -1,0 +1,63 @@
+#include "nn/params.h"
+
+#include <stdio.h>
+
+void elb_params_init(elb_params *p, elb_context *c)
+{
+    *p = (elb_params){.context = c};
+}
+
+void elb_params_free(elb_params *p)
+{
+    for (int64_t i = 0; i < p->count; i++) elb_free(p->context, p->at[i].name);
+    elb_free(p->context, p->at);
+    elb_free(p->context, p->data);
+    elb_free(p->context, p->grad);
+    elb_params_init(p, p->context);
+}
+
+elb_status elb_params_add(elb_params *p, int64_t *index, int rank, const int64_t *shape, const char *name_format, ...)
+{
+    if (p->count == p->capacity) {
+        int64_t capacity = p->capacity > 0 ? 2 * p->capacity : 16;
+        elb_param *at = elb_resize(p->context, p->at, capacity, sizeof *at);
+        if (at == NULL) return ELB_MEMORY;
+        p->at = at;
+        p->capacity = capacity;
+    }
+    char name[256];
+    va_list arguments;
+    va_start(arguments, name_format);
+    vsnprintf(name, sizeof name, name_format, arguments);
+    va_end(arguments);
+    elb_param *a = &p->at[p->count];
+    *a = (elb_param){.rank = rank, .offset = p->size, .count = 1};
+    for (int i = 0; i < rank; i++) {
+        a->shape[i] = shape[i];
+        if (!elb_mul_fits(a->count, shape[i], &a->count) || a->count > INT64_MAX / 16 - p->size)
+            return elb_fail(p->context, ELB_USAGE, "%s would have too many numbers; choose smaller layers", name);
+    }
+    a->name = elb_strdup(p->context, name);
+    if (a->name == NULL) return ELB_MEMORY;
+    p->size += (a->count + 15) / 16 * 16; /* every tensor begins on a cache line */
+    *index = p->count++;
+    return ELB_OK;
+}
+
+elb_status elb_params_build(elb_params *p)
+{
+    p->data = elb_alloc(p->context, p->size, sizeof *p->data);
+    p->grad = elb_alloc(p->context, p->size, sizeof *p->grad);
+    return p->data != NULL && p->grad != NULL ? ELB_OK : ELB_MEMORY;
+}
+
+elb_tensor *elb_params_leaf(elb_params *p, elb_tape *t, int64_t index)
+{
+    const elb_param *a = &p->at[index];
+    return elb_leaf(t, a->name, p->data + a->offset, p->frozen ? NULL : p->grad + a->offset, a->rank, a->shape);
+}
+
+elb_real *elb_params_data(elb_params *p, int64_t index)
+{
+    return p->data + p->at[index].offset;
+}

@@ -1,0 +1,41 @@
+/* objective.h - losses to train by: nats per datum, to be minimised. */
+#ifndef ELB_OBJECTIVE_H
+#define ELB_OBJECTIVE_H
+
+#include "model/model.h"
+#include "objective/objective_options.h"
+#include "posterior/posterior.h"
+
+/* The loss and what it is made of; all but `loss` and `log_weight` may be NULL. */
+typedef struct elb_loss {
+    elb_tensor *loss;           /* one element: the mean over the batch, with beta */
+    elb_tensor *reconstruction; /* log p(x|z) [S,B] */
+    elb_tensor *kl;             /* [B] in closed form, or [S,B] sampled: log q(z) - log p(z) */
+    elb_tensor *kl_coordinate;  /* [B,Z], closed form */
+    elb_tensor *bound;          /* [B], the tightened bound, for objectives that have one */
+} elb_loss;
+
+typedef struct elb_objective elb_objective;
+
+typedef struct elb_objective_type {
+    const char *name, *source;
+    elb_loss (*loss)(const elb_objective *o, elb_tape *t, elb_model *m, elb_posterior *q, elb_tensor *x,
+                     const elb_noise *noise);
+} elb_objective_type;
+
+extern const elb_objective_type *const elb_objective_types[]; /* NULL at the end */
+
+struct elb_objective {
+    const elb_objective_type *type;
+    elb_objective_options options;
+    double beta; /* of the warm-up, now; 1 without */
+};
+
+void elb_objective_init(elb_objective *o, const elb_objective_options *options);
+/* Sets beta for `epoch`, a real number counted from 0: linear from warmup_start to 1 over warmup_epochs. */
+void elb_objective_warm(elb_objective *o, double epoch);
+/* x [B,D]; noise->samples is set from the options. */
+elb_loss elb_objective_loss(const elb_objective *o, elb_tape *t, elb_model *m, elb_posterior *q, elb_tensor *x,
+                            const elb_noise *noise);
+
+#endif

@@ -1,0 +1,60 @@
+/* posterior.h - q(z|x): what every family of approximate posteriors provides.
+ *
+ * Local parameters are a tensor: encode gives lambda(x) [B,P], sample draws from q_lambda. Whoever has lambda may change
+ * it in between. Shapes: B batch, D data, Z latent, S samples, P local parameters. */
+#ifndef ELB_POSTERIOR_H
+#define ELB_POSTERIOR_H
+
+#include "dist/dist.h"
+#include "nn/mlp.h"
+#include "posterior/posterior_options.h"
+
+typedef struct elb_posterior elb_posterior;
+
+typedef struct elb_draw {
+    elb_tensor *z;     /* [S,B,Z] */
+    elb_tensor *log_q; /* [S,B], nats; NULL unless asked for */
+} elb_draw;
+
+/* What log_q's gradient is wanted for. */
+typedef enum elb_log_q {
+    ELB_LOG_Q_NONE,   /* not needed: a closed-form KL is used */
+    ELB_LOG_Q_FULL,   /* d/dz and d/dlambda */
+    ELB_LOG_Q_SAMPLE  /* d/dz alone: lambda inside log q is held constant (Roeder et al. 2017, "sticking the landing") */
+} elb_log_q;
+
+typedef struct elb_posterior_type {
+    const char *name, *source;
+    size_t state_size;
+    elb_status (*init)(elb_posterior *q);                                 /* REQUIRED: declares parameters and *local */
+    void (*reset)(elb_posterior *q, const elb_kernels *k, uint64_t key);  /* REQUIRED: their start */
+    elb_tensor *(*encode)(elb_posterior *q, elb_tape *t, elb_tensor *x);  /* REQUIRED: [B,D] -> lambda [B,P] */
+    elb_draw (*sample)(elb_posterior *q, elb_tape *t, elb_tensor *lambda, const elb_noise *noise, elb_log_q log_q); /* REQUIRED */
+    elb_tensor *(*mean)(elb_posterior *q, elb_tape *t, elb_tensor *lambda);        /* REQUIRED: E_q[z], [B,Z] */
+    elb_tensor *(*log_density)(elb_posterior *q, elb_tape *t, elb_tensor *lambda, elb_tensor *z); /* OPTIONAL: [S,B] */
+    elb_tensor *(*kl_to_prior)(elb_posterior *q, elb_tape *t, elb_tensor *lambda); /* OPTIONAL: closed form per
+                                                                                       coordinate, [B,Z] */
+} elb_posterior_type;
+
+extern const elb_posterior_type *const elb_posterior_types[]; /* NULL at the end */
+
+struct elb_posterior {
+    elb_context *context;
+    const elb_posterior_type *type;
+    elb_posterior_options options;
+    int64_t data, latent; /* D, Z */
+    int64_t local;        /* P */
+    elb_params params;
+    void *state;          /* the family's own, state_size bytes */
+};
+
+/* Parameters are zero until elb_posterior_reset or a load. */
+elb_status elb_posterior_create(elb_context *c, const elb_posterior_options *options, int64_t data, int64_t latent,
+                                elb_posterior **posterior);
+void elb_posterior_destroy(elb_posterior *q);
+elb_status elb_posterior_reset(elb_posterior *q, uint64_t seed);
+
+elb_tensor *elb_encode(elb_posterior *q, elb_tape *t, elb_tensor *x);
+elb_draw elb_sample(elb_posterior *q, elb_tape *t, elb_tensor *lambda, const elb_noise *noise, elb_log_q log_q);
+
+#endif

@@ -1,0 +1,178 @@
+#include <math.h>
+#include <string.h>
+
+#include "infer/importance.h"
+#include "run/schedule.h"
+#include "run/trainer.h"
+
+enum { EPOCH_ACTIVE_DATA = 500 };
+#define EPOCH_ACTIVE_VARIANCE 0.01
+#define EPOCH_COLLAPSED_KL 0.1 /* nats: below it the latent says next to nothing about the data */
+
+static double epoch_total(const elb_tensor *x)
+{
+    double sum = 0;
+    for (int64_t i = 0; i < x->rows * x->cols; i++) sum += (double)x->data[i];
+    return sum;
+}
+
+void elb_epoch_add(elb_trainer *t, const elb_loss *l, int64_t batch)
+{
+    elb_epoch_sums *s = &t->sums;
+    double per_sample = (double)batch / (double)(l->reconstruction->rows * l->reconstruction->cols);
+    double reconstruction = epoch_total(l->reconstruction) * per_sample;
+    double kl = epoch_total(l->kl) * ((double)batch / (double)(l->kl->rows * l->kl->cols));
+    s->data += batch;
+    s->reconstruction += reconstruction;
+    s->kl += kl;
+    s->elbo += reconstruction - kl;
+    s->bound += l->bound != NULL ? epoch_total(l->bound) : reconstruction - kl;
+    if (l->kl_coordinate == NULL) return;
+    const elb_tensor *k = l->kl_coordinate;
+    for (int64_t i = 0; i < k->rows * k->cols; i++) s->kl_coordinate[i % k->cols] += (double)k->data[i];
+}
+
+elb_status elb_trainer_log(elb_trainer *t, const char *event, json_t *object)
+{
+    if (object != NULL) json_object_set_new(object, "event", json_string(event));
+    return elb_log_file_append(t->log, object);
+}
+
+/* --- what is measured at the end of an epoch ------------------------------------------------------------------------- */
+
+static elb_status epoch_means(const elb_vae *vae, const elb_dataset *data, elb_tape *tape, elb_real *x, int64_t *units)
+{
+    int64_t n = elb_dataset_count(data) < EPOCH_ACTIVE_DATA ? elb_dataset_count(data) : EPOCH_ACTIVE_DATA;
+    elb_batch_spec spec = elb_config_batch_spec(vae->config, 0);
+    elb_dataset_batch(data, elb_tape_machine(tape)->kernels, &spec, NULL, n, x);
+    elb_tensor *in = elb_leaf(tape, "data", x, NULL, 2, (int64_t[]){n, vae->model->data});
+    elb_tensor *mean = vae->posterior->type->mean(vae->posterior, tape, elb_encode(vae->posterior, tape, in));
+    ELB_TRY(elb_tape_run(tape, NULL));
+    *units = 0;
+    for (int64_t u = 0; u < mean->cols; u++) {
+        double sum = 0, square = 0;
+        for (int64_t i = 0; i < n; i++) sum += (double)mean->data[i * mean->cols + u];
+        for (int64_t i = 0; i < n; i++) square += pow((double)mean->data[i * mean->cols + u] - sum / (double)n, 2);
+        *units += square / (double)n > EPOCH_ACTIVE_VARIANCE;
+    }
+    return ELB_OK;
+}
+
+elb_status elb_active_units(const elb_vae *vae, const elb_dataset *data, int64_t *units)
+{
+    elb_tape *tape;
+    ELB_TRY(elb_tape_create(vae->context, &tape));
+    elb_real *x = elb_alloc(vae->context, EPOCH_ACTIVE_DATA * vae->model->data, sizeof *x);
+    elb_status status = x != NULL ? epoch_means(vae, data, tape, x, units) : ELB_MEMORY;
+    elb_free(vae->context, x);
+    elb_tape_destroy(tape);
+    return status;
+}
+
+static elb_status epoch_blocks(const elb_vae *vae, const elb_dataset *data, elb_importance *e, elb_real *x, double *elbo)
+{
+    const elb_machine *machine;
+    ELB_TRY(elb_machine_of(vae->context, &machine));
+    elb_batch_spec spec = elb_config_batch_spec(vae->config, 0);
+    int64_t n = elb_dataset_count(data), indices[ELB_IMPORTANCE_BLOCK];
+    uint64_t datum[ELB_IMPORTANCE_BLOCK];
+    elb_importance_result results[ELB_IMPORTANCE_BLOCK];
+    *elbo = 0;
+    for (int64_t first = 0; first < n; first += ELB_IMPORTANCE_BLOCK) {
+        int64_t count = n - first < ELB_IMPORTANCE_BLOCK ? n - first : ELB_IMPORTANCE_BLOCK;
+        for (int64_t i = 0; i < count; i++) {
+            indices[i] = first + i;
+            datum[i] = data->origin + (uint64_t)(first + i);
+        }
+        elb_dataset_batch(data, machine->kernels, &spec, indices, count, x);
+        ELB_TRY(elb_importance_block(e, count, datum, x, results));
+        for (int64_t i = 0; i < count; i++) *elbo += results[i].elbo / (double)n;
+    }
+    return ELB_OK;
+}
+
+elb_status elb_validation_elbo(const elb_vae *vae, const elb_dataset *data, double *elbo)
+{
+    elb_importance *e;
+    ELB_TRY(elb_importance_create(vae->context, vae->model, vae->posterior, 1, (uint64_t)vae->config->top.seed, &e));
+    elb_real *x = elb_alloc(vae->context, ELB_IMPORTANCE_BLOCK * vae->model->data, sizeof *x);
+    elb_status status = x != NULL ? epoch_blocks(vae, data, e, x, elbo) : ELB_MEMORY;
+    elb_free(vae->context, x);
+    elb_importance_destroy(e);
+    return status;
+}
+
+/* --- the end of an epoch --------------------------------------------------------------------------------------------- */
+
+static json_t *epoch_line(const elb_trainer *t, double validation)
+{
+    const elb_epoch_sums *s = &t->sums;
+    double n = (double)s->data;
+    json_t *coordinates = json_array(), *line = json_object();
+    for (int64_t u = 0; u < elb_vae_latent_size(t->vae); u++)
+        json_array_append_new(coordinates, elb_json_real(s->kl_coordinate[u] / n));
+    json_object_set_new(line, "epoch", json_integer(t->at.epoch));
+    json_object_set_new(line, "step", json_integer(t->at.total));
+    double factor = elb_schedule_factor(&t->config->schedule, t->at.total - 1, t->steps * t->config->train.epochs);
+    json_object_set_new(line, "rate", elb_json_real(t->config->optimizer.rate * factor));
+    json_object_set_new(line, "beta", elb_json_real(t->objective.beta));
+    json_object_set_new(line, "elbo", elb_json_real(s->elbo / n));
+    json_object_set_new(line, "bound", elb_json_real(s->bound / n));
+    json_object_set_new(line, "kl", elb_json_real(s->kl / n));
+    json_object_set_new(line, "reconstruction", elb_json_real(s->reconstruction / n));
+    if (!isnan(validation)) json_object_set_new(line, "validation_elbo", elb_json_real(validation));
+    json_object_set_new(line, "active_units", json_integer(t->at.active_units));
+    json_object_set_new(line, "kl_per_dimension", coordinates);
+    json_object_set_new(line, "seconds", elb_json_real(s->seconds));
+    json_object_set_new(line, "data_per_second", elb_json_real(n / s->seconds));
+    return line;
+}
+
+static elb_status epoch_warn_of_collapse(elb_trainer *t)
+{
+    bool warm = t->objective.beta >= 1 && t->at.epoch >= 2;
+    if (t->at.warned || !warm || (t->at.active_units > 0 && t->at.last_kl >= EPOCH_COLLAPSED_KL)) return ELB_OK;
+    t->at.warned = 1;
+    char text[256];
+    snprintf(text, sizeof text,
+             "posterior collapse: %lld of %lld latent units are active and the KL is %.3g nats; try objective.warmup=kl, "
+             "a smaller decoder, or a smaller likelihood variance",
+             (long long)t->at.active_units, (long long)elb_vae_latent_size(t->vae), t->at.last_kl);
+    elb_log(t->context, ELB_LOG_WARNING, "%s", text);
+    return elb_trainer_log(t, "warning", json_pack("{s:I,s:s}", "epoch", (json_int_t)t->at.epoch, "message", text));
+}
+
+static elb_status epoch_validate(elb_trainer *t, double *validation)
+{
+    *validation = NAN;
+    if (t->validation == NULL || t->at.epoch % t->config->train.validate_every != 0) return ELB_OK;
+    ELB_TRY(elb_validation_elbo(t->vae, t->validation, validation));
+    if (!(*validation > t->at.best)) {
+        t->at.stale += t->config->train.validate_every;
+        return ELB_OK;
+    }
+    t->at.best = *validation;
+    t->at.best_epoch = t->at.epoch;
+    t->at.stale = 0;
+    return t->config->train.patience > 0 ? elb_vae_save(t->vae, t->model_path) : ELB_OK;
+}
+
+elb_status elb_epoch_finish(elb_trainer *t, bool *stop)
+{
+    elb_epoch_sums *s = &t->sums;
+    t->at.epoch++;
+    t->at.step = 0;
+    t->at.seconds += s->seconds;
+    t->at.last_elbo = s->elbo / (double)s->data;
+    t->at.last_kl = s->kl / (double)s->data;
+    double validation;
+    ELB_TRY(epoch_validate(t, &validation));
+    ELB_TRY(elb_active_units(t->vae, t->data, &t->at.active_units));
+    ELB_TRY(elb_trainer_log(t, "epoch", epoch_line(t, validation)));
+    ELB_TRY(epoch_warn_of_collapse(t));
+    double *coordinates = s->kl_coordinate;
+    memset(coordinates, 0, (size_t)elb_vae_latent_size(t->vae) * sizeof *coordinates);
+    *s = (elb_epoch_sums){.kl_coordinate = coordinates};
+    *stop = t->config->train.patience > 0 && t->at.stale >= t->config->train.patience;
+    return ELB_OK;
+}

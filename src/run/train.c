@@ -1,0 +1,260 @@
+#include <math.h>
+#include <sys/stat.h>
+#include <time.h>
+
+#include "base/file.h"
+#include "run/batch_op.h"
+#include "run/schedule.h"
+#include "run/trainer.h"
+
+static double train_clock(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (double)now.tv_sec + (double)now.tv_nsec * 1e-9;
+}
+
+/* --- setting up ------------------------------------------------------------------------------------------------------ */
+
+static elb_status train_paths(elb_trainer *t)
+{
+    const char *folder = t->settings.folder;
+    t->state_path = elb_format(t->context, "%s/state.safetensors", folder);
+    t->model_path = elb_format(t->context, "%s/model.safetensors", folder);
+    t->log_path = elb_format(t->context, "%s/log.jsonl", folder);
+    t->config_path = elb_format(t->context, "%s/config.yaml", folder);
+    bool all = t->state_path != NULL && t->model_path != NULL && t->log_path != NULL && t->config_path != NULL;
+    return all ? ELB_OK : ELB_MEMORY;
+}
+
+static elb_status train_open_data(elb_trainer *t)
+{
+    ELB_TRY(elb_config_open_data(t->config, NULL, ELB_PART_TRAIN, &t->data));
+    if (t->config->data.validation > 0)
+        ELB_TRY(elb_config_open_data(t->config, NULL, ELB_PART_VALIDATION, &t->validation));
+    if (t->config->train.patience > 0 && t->validation == NULL)
+        return elb_fail(t->context, ELB_USAGE,
+                        "train.patience needs validation data: set data.validation to how many data to hold out");
+    ELB_TRY(elb_vae_create(t->config, t->data, &t->vae));
+    if (t->validation != NULL) ELB_TRY(elb_vae_check_data(t->vae, t->config, t->validation));
+    return ELB_OK;
+}
+
+static elb_status train_prepare(elb_trainer *t)
+{
+    elb_context *c = t->context;
+    int64_t n = elb_dataset_count(t->data), batch = t->config->train.batch;
+    t->steps = (n + batch - 1) / batch;
+    t->at.best = -INFINITY;
+    elb_objective_init(&t->objective, &t->config->objective);
+    ELB_TRY(elb_optimizer_init(&t->optimizer, c, &t->config->optimizer));
+    for (int b = 0; b < ELB_VAE_BLOCKS; b++) ELB_TRY(elb_optimizer_add(&t->optimizer, elb_vae_block(t->vae, b)));
+    ELB_TRY(elb_tape_create(c, &t->tape));
+    t->order = elb_alloc(c, n, sizeof *t->order);
+    t->datum = elb_alloc(c, batch, sizeof *t->datum);
+    t->sums.kl_coordinate = elb_alloc(c, elb_vae_latent_size(t->vae), sizeof *t->sums.kl_coordinate);
+    return t->order != NULL && t->datum != NULL && t->sums.kl_coordinate != NULL ? ELB_OK : ELB_MEMORY;
+}
+
+static bool train_exists(const char *path)
+{
+    struct stat info;
+    return stat(path, &info) == 0;
+}
+
+static elb_status train_begin(elb_trainer *t)
+{
+    if (train_exists(t->state_path) || train_exists(t->model_path))
+        return elb_fail(t->context, ELB_USAGE, "%s already holds a run; resume it, or choose another folder",
+                        t->settings.folder);
+    ELB_TRY(elb_folder_make(t->context, t->settings.folder));
+    char *yaml;
+    ELB_TRY(elb_config_write(t->config, &yaml));
+    elb_writer *w;
+    elb_status status = elb_writer_open(t->context, t->config_path, &w);
+    if (status == ELB_OK) {
+        elb_writer_printf(w, "%s", yaml);
+        status = elb_writer_commit(w);
+    }
+    elb_text_free(t->context, yaml);
+    ELB_TRY(status);
+    ELB_TRY(elb_log_file_open(t->context, t->log_path, 0, &t->log));
+    ELB_TRY(elb_trainer_log(t, "start",
+                            json_pack("{s:s,s:I,s:I,s:I}", "data", elb_dataset_name(t->data), "data_count",
+                                      (json_int_t)elb_dataset_count(t->data), "parameters",
+                                      (json_int_t)elb_vae_parameter_count(t->vae), "steps_per_epoch",
+                                      (json_int_t)t->steps)));
+    return elb_checkpoint_write(t);
+}
+
+static elb_status train_continue(elb_trainer *t)
+{
+    if (!train_exists(t->state_path))
+        return elb_fail(t->context, ELB_USAGE, "%s holds no run to resume: there is no state.safetensors",
+                        t->settings.folder);
+    int64_t position;
+    ELB_TRY(elb_checkpoint_read(t, &position));
+    return elb_log_file_open(t->context, t->log_path, position, &t->log);
+}
+
+static elb_status train_open(elb_trainer *t)
+{
+    ELB_TRY(train_paths(t));
+    ELB_TRY(train_open_data(t));
+    ELB_TRY(train_prepare(t));
+    return t->settings.resume ? train_continue(t) : train_begin(t);
+}
+
+static void train_close(elb_trainer *t)
+{
+    elb_context *c = t->context;
+    elb_log_file_close(t->log);
+    elb_tape_destroy(t->tape);
+    elb_optimizer_free(&t->optimizer);
+    elb_vae_destroy(t->vae);
+    elb_dataset_destroy(t->data);
+    elb_dataset_destroy(t->validation);
+    elb_free(c, t->order);
+    elb_free(c, t->datum);
+    elb_free(c, t->sums.kl_coordinate);
+    elb_free(c, t->state_path);
+    elb_free(c, t->model_path);
+    elb_free(c, t->log_path);
+    elb_free(c, t->config_path);
+}
+
+/* --- the loop -------------------------------------------------------------------------------------------------------- */
+
+/* One step on `batch` data that begin at `first` of the epoch's order. */
+static elb_status train_step(elb_trainer *t, int64_t first, int64_t batch)
+{
+    uint32_t epoch = (uint32_t)t->at.epoch;
+    uint64_t seed = (uint64_t)t->config->top.seed;
+    const int64_t *indices = t->order + first;
+    for (int64_t i = 0; i < batch; i++) t->datum[i] = t->data->origin + (uint64_t)indices[i];
+    elb_noise noise = {.key = elb_stream_key(seed, ELB_FOR_POSTERIOR, epoch), .datum = t->datum};
+    elb_batch_spec spec = elb_config_batch_spec(t->config, epoch);
+    elb_tensor *x = elb_batch(t->tape, t->data, &spec, indices, batch);
+    elb_loss loss = elb_objective_loss(&t->objective, t->tape, t->vae->model, t->vae->posterior, x, &noise);
+    ELB_TRY(elb_tape_run(t->tape, loss.loss));
+    elb_epoch_add(t, &loss, batch);
+    int64_t all = t->steps * t->config->train.epochs;
+    double rate = t->config->optimizer.rate * elb_schedule_factor(&t->config->schedule, t->at.total, all);
+    ELB_TRY(elb_optimizer_step(&t->optimizer, rate));
+    return elb_tape_reset(t->tape);
+}
+
+static void train_enter_stage(elb_trainer *t)
+{
+    const elb_schedule_options *s = &t->config->schedule;
+    int64_t all = t->steps * t->config->train.epochs;
+    if (!s->reset_moments || t->at.total == 0) return;
+    if (elb_schedule_stage(s, t->at.total, all) != elb_schedule_stage(s, t->at.total - 1, all))
+        elb_optimizer_reset(&t->optimizer);
+}
+
+static elb_status train_tell(elb_trainer *t)
+{
+    const elb_epoch_sums *s = &t->sums;
+    if (s->data > 0) {
+        elb_reporter_set(&t->reporter, "ELBO", s->elbo / (double)s->data);
+        elb_reporter_set(&t->reporter, "KL", s->kl / (double)s->data);
+    }
+    int64_t done = t->at.epoch * elb_dataset_count(t->data) + s->data;
+    return elb_reporter_update(&t->reporter, done);
+}
+
+static bool train_checkpoint_due(const elb_trainer *t)
+{
+    return train_clock() - t->checkpointed >= 60 * t->config->train.checkpoint_minutes;
+}
+
+static elb_status train_checkpoint(elb_trainer *t)
+{
+    t->checkpointed = train_clock();
+    return elb_checkpoint_write(t);
+}
+
+/* From wherever the epoch stands to its end, or to where the caller wants to stop. */
+static elb_status train_epoch(elb_trainer *t)
+{
+    int64_t n = elb_dataset_count(t->data), batch = t->config->train.batch;
+    elb_permutation((uint64_t)t->config->top.seed, (uint32_t)t->at.epoch, n, t->order);
+    while (t->at.step < t->steps) {
+        double from = train_clock();
+        int64_t first = t->at.step * batch;
+        elb_objective_warm(&t->objective, (double)t->at.epoch + (double)t->at.step / (double)t->steps);
+        train_enter_stage(t);
+        elb_status status = train_step(t, first, n - first < batch ? n - first : batch);
+        if (status != ELB_OK)
+            return elb_fail_in(t->context, status, "step %lld (epoch %lld)", (long long)t->at.total + 1,
+                               (long long)t->at.epoch + 1);
+        t->at.step++;
+        t->at.total++;
+        t->sums.seconds += train_clock() - from;
+        elb_status asked = train_tell(t);
+        if (asked != ELB_OK || train_checkpoint_due(t)) ELB_TRY(train_checkpoint(t));
+        if (asked != ELB_OK) return asked;
+    }
+    return ELB_OK;
+}
+
+static elb_status train_all(elb_trainer *t, elb_train_result *result)
+{
+    bool stop = t->config->train.patience > 0 && t->at.stale >= t->config->train.patience;
+    while (t->at.epoch < t->config->train.epochs && !stop) {
+        ELB_TRY(train_epoch(t));
+        ELB_TRY(elb_epoch_finish(t, &stop));
+    }
+    result->stopped_early = stop;
+    ELB_TRY(elb_trainer_log(t, "end", json_pack("{s:I,s:I}", "epoch", (json_int_t)t->at.epoch, "step", (json_int_t)t->at.total)));
+    return train_checkpoint(t);
+}
+
+static elb_status train_run(elb_trainer *t, elb_train_result *result)
+{
+    int64_t n = elb_dataset_count(t->data), done = t->at.epoch * n + t->sums.data;
+    t->reporter = elb_reporter_start(t->settings.progress, t->settings.user, "training", done,
+                                     n * t->config->train.epochs);
+    t->checkpointed = train_clock();
+    elb_status status = train_all(t, result);
+    if (status == ELB_OK) elb_reporter_finish(&t->reporter, t->at.epoch * n);
+    if (status == ELB_NUMERIC)
+        elb_fail_in(t->context, status, "training stopped, the last good checkpoint is kept in %s", t->state_path);
+    result->epochs = t->at.epoch;
+    result->steps = t->at.total;
+    result->elbo = t->at.last_elbo;
+    result->kl = t->at.last_kl;
+    result->validation_elbo = t->validation != NULL ? t->at.best : NAN;
+    result->active_units = t->at.active_units;
+    result->seconds = t->at.seconds + t->sums.seconds;
+    return status;
+}
+
+elb_status elb_train(const elb_config *config, const elb_train_settings *settings, elb_train_result *result)
+{
+    *result = (elb_train_result){.validation_elbo = NAN};
+    elb_trainer t = {.context = config->context, .config = config, .settings = *settings};
+    elb_status status = train_open(&t);
+    if (status == ELB_OK) status = train_run(&t, result);
+    train_close(&t);
+    return status;
+}
+
+elb_status elb_run_config(elb_context *c, const char *folder, elb_config **config)
+{
+    *config = NULL;
+    char *path = elb_format(c, "%s/config.yaml", folder);
+    if (path == NULL) return ELB_MEMORY;
+    elb_config *made;
+    elb_status status = elb_config_create(c, &made);
+    if (status == ELB_OK) {
+        status = elb_config_load(made, path);
+        if (status == ELB_OK)
+            *config = made;
+        else
+            elb_config_destroy(made);
+    }
+    elb_free(c, path);
+    return status;
+}

@@ -1,0 +1,41 @@
+/* vae.h - the VAE as the run room holds it. */
+#ifndef ELB_VAE_H
+#define ELB_VAE_H
+
+#include <elbow/version.h>
+#include <elbow/vae.h>
+
+#include "data/dataset.h"
+#include "model/model.h"
+#include "posterior/posterior.h"
+#include "run/config.h"
+#include "run/safetensors.h"
+
+enum { ELB_VAE_BLOCKS = 2 };
+
+struct elb_vae {
+    elb_context *context;
+    elb_config *config;
+    int rank;          /* of one datum */
+    int64_t shape[3];
+    elb_model *model;
+    elb_posterior *posterior;
+};
+
+/* The parameter blocks, decoder's first. */
+elb_params *elb_vae_block(const elb_vae *vae, int block);
+/* Appends an entry per parameter with data from `values[block]` (laid out like the block), names prefixed; returns how
+ * many. entries must hold elb_vae_tensor_count. Names are allocated from `arena`. */
+int64_t elb_vae_tensor_count(const elb_vae *vae);
+elb_status elb_vae_entries(const elb_vae *vae, elb_arena *arena, const char *prefix, elb_real *const values[ELB_VAE_BLOCKS],
+                           elb_safetensors_entry *entries);
+/* The way back; every parameter must be there with its shape. */
+elb_status elb_vae_read(const elb_vae *vae, const elb_safetensors *file, const char *prefix,
+                        elb_real *const values[ELB_VAE_BLOCKS]);
+/* Says in words when the data cannot be this VAE's: other size, or values its likelihood does not take. `config` says
+ * how they will be scaled and binarised. Errors: ELB_MODEL (size), ELB_DATA (values). */
+elb_status elb_vae_check_data(const elb_vae *vae, const elb_config *config, const elb_dataset *dataset);
+/* How a dataset's rows are binarised by the "data" section. */
+elb_batch_spec elb_config_batch_spec(const elb_config *config, uint32_t epoch);
+
+#endif

@@ -1,0 +1,190 @@
+#include <string.h>
+
+#include "tensor/tensor.h"
+
+/* act(x W^T + b), a fully connected layer in one op: bias and activation are applied to each tile while it is warm, and
+ * backward computes the gradients of x, W and b as one bag of tiles. */
+
+enum {
+    LINEAR_ROW_TILE = 128,       /* rows from which on tiles are cut along the rows */
+    LINEAR_FIXED_ROWS = 128,     /* the one height of a block when rows are fixed (elb_tape_fix_rows) */
+    LINEAR_FEW_FLOPS = 500000,   /* below it, one tile: a barrier costs more */
+    LINEAR_WIDE = 512            /* columns from which on four tiles serve better than two */
+};
+
+typedef struct linear_tiling {
+    int64_t rows, cols;         /* of a tile */
+    int64_t row_tiles, col_tiles;
+} linear_tiling;
+
+static int64_t linear_divide_up(int64_t a, int64_t b)
+{
+    return (a + b - 1) / b;
+}
+
+/* How the product [m,k] x [k,n] is cut: a function of the sizes alone, so that the bits are too. */
+static linear_tiling linear_tile(int64_t m, int64_t n, int64_t k)
+{
+    linear_tiling t = {m, n, 1, 1};
+    if (2 * m * n * k < LINEAR_FEW_FLOPS) return t;
+    if (m >= LINEAR_ROW_TILE) {
+        int64_t pieces = 2 * linear_divide_up(m, 2 * LINEAR_ROW_TILE);
+        t.rows = linear_divide_up(linear_divide_up(m, pieces), 8) * 8;
+    } else if (n >= 32) {
+        t.cols = linear_divide_up(linear_divide_up(n, n >= LINEAR_WIDE ? 4 : 2), 8) * 8;
+    }
+    t.row_tiles = linear_divide_up(m, t.rows);
+    t.col_tiles = linear_divide_up(n, t.cols);
+    return t;
+}
+
+static int64_t linear_count(linear_tiling t)
+{
+    return t.row_tiles * t.col_tiles;
+}
+
+typedef struct linear_block {
+    int64_t row, rows, col, cols;
+} linear_block;
+
+static linear_block linear_block_at(linear_tiling t, int64_t m, int64_t n, int64_t tile)
+{
+    linear_block b = {tile / t.col_tiles * t.rows, t.rows, tile % t.col_tiles * t.cols, t.cols};
+    if (b.rows > m - b.row) b.rows = m - b.row;
+    if (b.cols > n - b.col) b.cols = n - b.col;
+    return b;
+}
+
+static elb_activation linear_activation(const elb_tensor *y)
+{
+    return (elb_activation)y->with.i[0];
+}
+
+/* --- forward ----------------------------------------------------------------------------------------------------- */
+
+static linear_tiling linear_forward_tiling(const elb_tensor *y)
+{
+    if (!elb_tape_rows_fixed(y->tape)) return linear_tile(y->rows, y->cols, y->in[0]->cols);
+    return (linear_tiling){LINEAR_FIXED_ROWS, y->cols, linear_divide_up(y->rows, LINEAR_FIXED_ROWS), 1};
+}
+
+static int64_t linear_forward_tiles(const elb_tensor *y)
+{
+    return linear_count(linear_forward_tiling(y));
+}
+
+/* The last, shorter block of fixed height: computed at full height on a padded copy. */
+static void linear_forward_padded(const elb_kernels *k, elb_tensor *y, int64_t row, int64_t rows)
+{
+    const elb_tensor *x = y->in[0], *w = y->in[1], *b = y->in[2];
+    elb_real *in = y->scratch, *out = in + LINEAR_FIXED_ROWS * x->cols;
+    memcpy(in, x->data + row * x->cols, (size_t)(rows * x->cols) * sizeof *in);
+    memset(in + rows * x->cols, 0, (size_t)((LINEAR_FIXED_ROWS - rows) * x->cols) * sizeof *in);
+    k->gemm(false, true, LINEAR_FIXED_ROWS, y->cols, x->cols, in, x->cols, w->data, x->cols, 0, out, y->cols);
+    k->activate(linear_activation(y), rows, y->cols, b != NULL ? b->data : NULL, out, y->cols);
+    memcpy(y->data + row * y->cols, out, (size_t)(rows * y->cols) * sizeof *out);
+}
+
+static void linear_forward(const elb_kernels *k, elb_tensor *y, int64_t tile)
+{
+    const elb_tensor *x = y->in[0], *w = y->in[1], *b = y->in[2];
+    linear_block at = linear_block_at(linear_forward_tiling(y), y->rows, y->cols, tile);
+    if (elb_tape_rows_fixed(y->tape) && at.rows < LINEAR_FIXED_ROWS) {
+        linear_forward_padded(k, y, at.row, at.rows);
+        return;
+    }
+    elb_real *out = y->data + at.row * y->cols + at.col;
+    k->gemm(false, true, at.rows, at.cols, x->cols, x->data + at.row * x->cols, x->cols, w->data + at.col * x->cols,
+            x->cols, 0, out, y->cols);
+    k->activate(linear_activation(y), at.rows, at.cols, b != NULL ? b->data + at.col : NULL, out, y->cols);
+}
+
+/* --- backward ---------------------------------------------------------------------------------------------------- */
+
+static int64_t linear_slope_tiles(const elb_tensor *y)
+{
+    return linear_activation(y) == ELB_LINEAR ? 0 : elb_row_tiles(y);
+}
+
+/* y->grad becomes the gradient of the pre-activation, in place. */
+static void linear_slope(const elb_kernels *k, elb_tensor *y, int64_t tile)
+{
+    int64_t begin, end;
+    elb_row_range(y->rows, y->cols, tile, &begin, &end);
+    elb_real *g = y->grad + begin * y->cols;
+    k->activate_backward(linear_activation(y), (end - begin) * y->cols, y->data + begin * y->cols, g, g);
+}
+
+/* The tiles of dx = g W come first, then those of dW = g^T x with their part of db. */
+static linear_tiling linear_dx_tiling(const elb_tensor *y)
+{
+    if (!y->in[0]->needs_grad) return (linear_tiling){1, 1, 0, 0};
+    return linear_tile(y->rows, y->in[0]->cols, y->cols);
+}
+
+static bool linear_trains(const elb_tensor *y)
+{
+    return y->in[1]->needs_grad || (y->in[2] != NULL && y->in[2]->needs_grad);
+}
+
+static linear_tiling linear_dw_tiling(const elb_tensor *y)
+{
+    if (!linear_trains(y)) return (linear_tiling){1, 1, 0, 0};
+    return linear_tile(y->cols, y->in[0]->cols, y->rows);
+}
+
+static int64_t linear_backward_tiles(const elb_tensor *y)
+{
+    return linear_count(linear_dx_tiling(y)) + linear_count(linear_dw_tiling(y));
+}
+
+static void linear_db(const elb_kernels *k, elb_tensor *y, linear_block at)
+{
+    elb_real *db = y->in[2]->grad + at.row;
+    if (!y->accumulate[2]) memset(db, 0, (size_t)at.rows * sizeof *db);
+    for (int64_t r = 0; r < y->rows; r++) k->axpy(at.rows, 1, y->grad + r * y->cols + at.row, db);
+}
+
+static void linear_backward(const elb_kernels *k, elb_tensor *y, int64_t tile)
+{
+    const elb_tensor *x = y->in[0], *w = y->in[1];
+    linear_tiling dx = linear_dx_tiling(y);
+    if (tile < linear_count(dx)) {
+        linear_block at = linear_block_at(dx, y->rows, x->cols, tile);
+        k->gemm(false, false, at.rows, at.cols, y->cols, y->grad + at.row * y->cols, y->cols, w->data + at.col, x->cols,
+                y->accumulate[0] ? 1 : 0, x->grad + at.row * x->cols + at.col, x->cols);
+        return;
+    }
+    linear_block at = linear_block_at(linear_dw_tiling(y), y->cols, x->cols, tile - linear_count(dx));
+    if (w->needs_grad)
+        k->gemm(true, false, at.rows, at.cols, y->rows, y->grad + at.row, y->cols, x->data + at.col, x->cols,
+                y->accumulate[1] ? 1 : 0, w->grad + at.row * x->cols + at.col, x->cols);
+    if (y->in[2] != NULL && y->in[2]->needs_grad && at.col == 0) linear_db(k, y, at);
+}
+
+const elb_op elb_op_linear = {
+    "linear",
+    {{linear_forward_tiles, linear_forward}},
+    {{linear_slope_tiles, linear_slope}, {linear_backward_tiles, linear_backward}},
+};
+
+elb_tensor *elb_linear(elb_tape *t, elb_tensor *x, elb_tensor *w, elb_tensor *b, elb_activation act)
+{
+    if (x == NULL || w == NULL) return NULL;
+    char shape[64], weight[64];
+    if (w->rank != 2 || w->cols != x->cols)
+        return elb_tape_fail(t, ELB_MODEL, "a linear layer of weight %s cannot take an input of shape %s",
+                             elb_shape_text(w, weight), elb_shape_text(x, shape));
+    if (b != NULL && (b->rank != 1 || b->cols != w->rows))
+        return elb_tape_fail(t, ELB_MODEL, "a linear layer of weight %s cannot take a bias of shape %s",
+                             elb_shape_text(w, weight), elb_shape_text(b, shape));
+    int64_t out[ELB_RANK_MAX];
+    memcpy(out, x->shape, sizeof out);
+    out[x->rank - 1] = w->rows;
+    elb_tensor *y = elb_node(t, &elb_op_linear, x->rank, out, b != NULL ? 3 : 2, (elb_tensor *[]){x, w, b});
+    if (y == NULL) return NULL;
+    y->with.i[0] = act;
+    if (elb_tape_rows_fixed(t) && y->rows % LINEAR_FIXED_ROWS != 0)
+        y->scratch = elb_tape_alloc(t, LINEAR_FIXED_ROWS * (x->cols + y->cols), sizeof *y->scratch);
+    return elb_tape_failed(t) ? NULL : y;
+}

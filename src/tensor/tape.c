@@ -1,0 +1,330 @@
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "tensor/tensor.h"
+
+typedef struct tape_entry {
+    const elb_phase *phase;
+    elb_tensor *node;
+    int64_t tiles;
+    bool barrier; /* before this entry */
+} tape_entry;
+
+struct elb_tape {
+    elb_context *context;
+    const elb_machine *machine;
+    elb_arena *arena;
+    elb_tensor **nodes; /* grows; kept over resets */
+    int64_t count, capacity;
+    tape_entry *schedule; /* of the run in progress; kept while no node is added */
+    int64_t entries, scheduled;
+    bool parallel; /* some entry has more than one tile */
+    bool fixed_rows;
+    elb_status status;
+};
+
+elb_status elb_tape_create(elb_context *c, elb_tape **tape)
+{
+    *tape = NULL;
+    const elb_machine *machine;
+    ELB_TRY(elb_machine_of(c, &machine));
+    elb_tape *t = elb_alloc(c, 1, sizeof *t);
+    if (t == NULL) return ELB_MEMORY;
+    t->context = c;
+    t->machine = machine;
+    t->scheduled = -1;
+    elb_status status = elb_arena_create(c, &t->arena);
+    if (status != ELB_OK) {
+        elb_free(c, t);
+        return status;
+    }
+    *tape = t;
+    return ELB_OK;
+}
+
+void elb_tape_destroy(elb_tape *t)
+{
+    if (t == NULL) return;
+    elb_arena_destroy(t->arena);
+    elb_free(t->context, t->nodes);
+    elb_free(t->context, t);
+}
+
+elb_status elb_tape_reset(elb_tape *t)
+{
+    t->count = 0;
+    t->scheduled = -1;
+    t->status = ELB_OK;
+    return elb_arena_reset(t->arena);
+}
+
+elb_context *elb_tape_context(const elb_tape *t)
+{
+    return t->context;
+}
+
+const elb_machine *elb_tape_machine(const elb_tape *t)
+{
+    return t->machine;
+}
+
+int64_t elb_tape_bytes(const elb_tape *t)
+{
+    return elb_arena_bytes(t->arena) + t->capacity * (int64_t)sizeof *t->nodes;
+}
+
+void elb_tape_fix_rows(elb_tape *t)
+{
+    t->fixed_rows = true;
+}
+
+bool elb_tape_rows_fixed(const elb_tape *t)
+{
+    return t->fixed_rows;
+}
+
+/* --- recording --------------------------------------------------------------------------------------------------- */
+
+elb_tensor *elb_tape_fail(elb_tape *t, elb_status status, const char *format, ...)
+{
+    if (t->status != ELB_OK) return NULL; /* the first failure is the one to report */
+    char text[512];
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(text, sizeof text, format, arguments);
+    va_end(arguments);
+    t->status = elb_fail(t->context, status, "%s", text);
+    return NULL;
+}
+
+bool elb_tape_failed(const elb_tape *t)
+{
+    return t->status != ELB_OK;
+}
+
+void *elb_tape_alloc(elb_tape *t, int64_t count, size_t size)
+{
+    if (t->status != ELB_OK) return NULL;
+    void *block = elb_arena_alloc(t->arena, count, size);
+    if (block == NULL) t->status = ELB_MEMORY;
+    return block;
+}
+
+elb_tensor *elb_named(elb_tensor *x, const char *name)
+{
+    if (x != NULL) x->name = name;
+    return x;
+}
+
+const char *elb_shape_text(const elb_tensor *x, char text[64])
+{
+    int used = snprintf(text, 64, "[");
+    for (int i = 0; i < x->rank && used < 60; i++)
+        used += snprintf(text + used, (size_t)(64 - used), "%s%lld", i > 0 ? "," : "", (long long)x->shape[i]);
+    if (used < 63) snprintf(text + used, (size_t)(64 - used), "]");
+    return text;
+}
+
+static elb_tensor *tape_record(elb_tape *t, int rank, const int64_t *shape)
+{
+    if (t->status != ELB_OK) return NULL;
+    if (t->count == t->capacity) {
+        int64_t capacity = t->capacity > 0 ? 2 * t->capacity : 64;
+        elb_tensor **nodes = elb_resize(t->context, t->nodes, capacity, sizeof *nodes);
+        if (nodes == NULL) {
+            t->status = ELB_MEMORY;
+            return NULL;
+        }
+        t->nodes = nodes;
+        t->capacity = capacity;
+    }
+    elb_tensor *x = elb_tape_alloc(t, 1, sizeof *x);
+    if (x == NULL) return NULL;
+    memset(x, 0, sizeof *x);
+    x->tape = t;
+    x->rank = rank;
+    x->rows = 1;
+    x->cols = 1;
+    for (int i = 0; i < rank; i++) {
+        x->shape[i] = shape[i];
+        if (shape[i] < 0 || !elb_mul_fits(x->rows, shape[i], &(int64_t){0}))
+            return elb_tape_fail(t, ELB_MEMORY, "a tensor of this shape is too large to address");
+        if (i < rank - 1)
+            x->rows *= shape[i];
+        else
+            x->cols = shape[i];
+    }
+    t->nodes[t->count++] = x;
+    return x;
+}
+
+elb_tensor *elb_leaf(elb_tape *t, const char *name, elb_real *data, elb_real *grad, int rank, const int64_t *shape)
+{
+    elb_tensor *x = tape_record(t, rank, shape);
+    if (x == NULL) return NULL;
+    x->name = name;
+    x->data = data;
+    x->grad = grad;
+    x->needs_grad = grad != NULL;
+    return x;
+}
+
+elb_tensor *elb_input(elb_tape *t, const char *name, bool with_grad, int rank, const int64_t *shape)
+{
+    elb_tensor *x = elb_leaf(t, name, NULL, NULL, rank, shape);
+    if (x == NULL) return NULL;
+    x->data = elb_tape_alloc(t, x->rows * x->cols, sizeof *x->data);
+    if (with_grad) x->grad = elb_tape_alloc(t, x->rows * x->cols, sizeof *x->grad);
+    x->needs_grad = with_grad;
+    return t->status == ELB_OK ? x : NULL;
+}
+
+elb_tensor *elb_node(elb_tape *t, const elb_op *op, int rank, const int64_t *shape, int inputs, elb_tensor *const *in)
+{
+    for (int i = 0; i < inputs; i++)
+        if (in[i] == NULL) return NULL;
+    elb_tensor *y = tape_record(t, rank, shape);
+    if (y == NULL) return NULL;
+    y->op = op;
+    y->data = elb_tape_alloc(t, y->rows * y->cols, sizeof *y->data);
+    if (y->data == NULL) return NULL;
+    for (int i = 0; i < inputs; i++) {
+        y->in[i] = in[i];
+        y->needs_grad = y->needs_grad || in[i]->needs_grad;
+    }
+    return y;
+}
+
+/* --- tiles ------------------------------------------------------------------------------------------------------- */
+
+int64_t elb_range_tiles(int64_t rows, int64_t cols)
+{
+    int64_t tiles = (rows * cols + ELB_TILE - 1) / ELB_TILE;
+    return tiles < 1 ? 1 : tiles > rows ? (rows > 0 ? rows : 1) : tiles;
+}
+
+void elb_row_range(int64_t rows, int64_t cols, int64_t tile, int64_t *begin, int64_t *end)
+{
+    int64_t tiles = elb_range_tiles(rows, cols);
+    *begin = rows * tile / tiles;
+    *end = rows * (tile + 1) / tiles;
+}
+
+int64_t elb_row_tiles(const elb_tensor *y)
+{
+    return elb_range_tiles(y->rows, y->cols);
+}
+
+int64_t elb_one_tile(const elb_tensor *y)
+{
+    (void)y;
+    return 1;
+}
+
+/* --- running ----------------------------------------------------------------------------------------------------- */
+
+/* Marks what the loss reaches, gives it gradients, and settles who stores first and who adds. */
+static elb_status tape_prepare_reverse(elb_tape *t, elb_tensor *loss)
+{
+    for (int64_t i = 0; i < t->count; i++) t->nodes[i]->reached = false;
+    if (!loss->needs_grad) return elb_fail(t->context, ELB_FAILURE, "the loss does not depend on anything trainable");
+    if (loss->rows * loss->cols != 1)
+        return elb_fail(t->context, ELB_FAILURE, "a loss has one element, this one has %lld",
+                        (long long)(loss->rows * loss->cols));
+    loss->reached = true;
+    for (int64_t i = t->count - 1; i >= 0; i--) {
+        elb_tensor *y = t->nodes[i];
+        if (!y->reached || y->op == NULL) continue;
+        if (y->grad == NULL) y->grad = elb_tape_alloc(t, y->rows * y->cols, sizeof *y->grad);
+        for (int j = 0; j < ELB_INPUT_MAX && y->in[j] != NULL; j++) {
+            elb_tensor *x = y->in[j];
+            if (!x->needs_grad) continue;
+            y->accumulate[j] = x->reached;
+            x->reached = true;
+            if (x->grad == NULL) x->grad = elb_tape_alloc(t, x->rows * x->cols, sizeof *x->grad);
+        }
+    }
+    if (t->status != ELB_OK) return t->status;
+    for (int64_t i = 0; i < t->count; i++) {
+        elb_tensor *x = t->nodes[i];
+        if (x->op == NULL && x->needs_grad && !x->reached) memset(x->grad, 0, (size_t)(x->rows * x->cols) * sizeof *x->grad);
+    }
+    loss->grad[0] = 1;
+    return ELB_OK;
+}
+
+static void tape_schedule_phases(elb_tape *t, elb_tensor *node, const elb_phase *phases)
+{
+    for (int i = 0; i < ELB_PHASE_MAX; i++) {
+        if (phases[i].run == NULL) continue;
+        int64_t tiles = phases[i].tiles(node);
+        if (tiles == 0) continue;
+        /* Two phases of one tile follow each other on the first thread: nobody has to wait. */
+        bool lone = t->entries > 0 && t->schedule[t->entries - 1].tiles == 1 && tiles == 1;
+        t->schedule[t->entries++] = (tape_entry){&phases[i], node, tiles, t->entries > 0 && !lone};
+        t->parallel = t->parallel || tiles > 1;
+    }
+}
+
+static elb_status tape_schedule(elb_tape *t, const elb_tensor *loss)
+{
+    if (t->scheduled != t->count) {
+        t->schedule = elb_tape_alloc(t, 2 * ELB_PHASE_MAX * t->count + 1, sizeof *t->schedule);
+        if (t->schedule == NULL) return t->status;
+        t->scheduled = t->count;
+    }
+    t->entries = 0;
+    t->parallel = false;
+    for (int64_t i = 0; i < t->count; i++)
+        if (t->nodes[i]->op != NULL) tape_schedule_phases(t, t->nodes[i], t->nodes[i]->op->forward);
+    if (loss == NULL) return ELB_OK;
+    for (int64_t i = t->count - 1; i >= 0; i--)
+        if (t->nodes[i]->op != NULL && t->nodes[i]->reached)
+            tape_schedule_phases(t, t->nodes[i], t->nodes[i]->op->backward);
+    return ELB_OK;
+}
+
+static void tape_walk(void *argument, int thread)
+{
+    elb_tape *t = argument;
+    const elb_kernels *k = t->machine->kernels;
+    int threads = t->parallel ? elb_pool_threads(t->machine->pool) : 1;
+    for (int64_t i = 0; i < t->entries; i++) {
+        const tape_entry *e = &t->schedule[i];
+        if (e->barrier && threads > 1) elb_pool_barrier(t->machine->pool);
+        for (int64_t tile = thread; tile < e->tiles; tile += threads) e->phase->run(k, e->node, tile);
+    }
+}
+
+static bool tape_finite(const elb_tensor *x)
+{
+    for (int64_t i = 0; i < x->rows * x->cols; i++)
+        if (!isfinite(x->data[i])) return false;
+    return true;
+}
+
+static elb_status tape_blame(elb_tape *t)
+{
+    for (int64_t i = 0; i < t->count; i++) {
+        const elb_tensor *x = t->nodes[i];
+        char shape[64];
+        if (!tape_finite(x))
+            return elb_fail(t->context, ELB_NUMERIC, "%s %s is the first tensor with a number that is not finite",
+                            x->name != NULL ? x->name : x->op != NULL ? x->op->name : "input", elb_shape_text(x, shape));
+    }
+    return elb_fail(t->context, ELB_NUMERIC, "the loss is not finite");
+}
+
+elb_status elb_tape_run(elb_tape *t, elb_tensor *loss)
+{
+    if (t->status != ELB_OK) return t->status;
+    if (loss != NULL) ELB_TRY(tape_prepare_reverse(t, loss));
+    ELB_TRY(tape_schedule(t, loss));
+    if (t->parallel)
+        elb_pool_run(t->machine->pool, tape_walk, t);
+    else
+        elb_pool_run_alone(t->machine->pool, tape_walk, t);
+    if (loss != NULL && !isfinite(loss->data[0])) return tape_blame(t);
+    return ELB_OK;
+}
