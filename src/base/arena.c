@@ -1,7 +1,7 @@
 /* arena.c - a list of blocks that becomes one block at the first reset. */
 #include "base/base.h"
 
-enum { ARENA_ALIGN = 64, ARENA_BLOCK = 1 << 18 };
+enum { ARENA_ALIGN = 64, ARENA_SLACK = 256, ARENA_BLOCK = 1 << 18 };
 
 typedef struct arena_block {
     struct arena_block *next;
@@ -56,8 +56,7 @@ static elb_status arena_grow(elb_arena *a, int64_t size)
 void *elb_arena_alloc(elb_arena *a, int64_t count, size_t size)
 {
     int64_t bytes = 0;
-    if (size > (size_t)INT64_MAX || !elb_mul_fits(count, (int64_t)size, &bytes) ||
-        bytes > INT64_MAX - 4 * ARENA_ALIGN) {
+    if (size > (size_t)INT64_MAX || !elb_mul_fits(count, (int64_t)size, &bytes) || bytes > INT64_MAX - ARENA_SLACK) {
         elb_fail(a->context, ELB_MEMORY,
                  "out of memory: %lld items of %zu bytes are more than this machine can address", (long long)count,
                  size);

@@ -291,7 +291,7 @@ static elb_status option_parse(elb_context *c, const elb_option *o, const char *
 static void option_store_text(char *at, const char *text)
 {
     size_t length = strlen(text);
-    memmove(at, text, length);
+    memmove(at, text, length + 1);
     memset(at + length, 0, ELB_TEXT_MAX - length);
 }
 

@@ -92,14 +92,13 @@ static bool yaml_is_nothing(const yaml_reader *r)
 
 /* --- keys --- */
 
-/* The place of an option in the tables' order; `option` NULL counts them all. */
-static int64_t yaml_place(const elb_section *sections, const elb_option *option)
+/* How many options the sections before `end` have; NULL for all sections. */
+static int64_t yaml_count(const elb_section *sections, const elb_section *end)
 {
-    int64_t place = 0;
-    for (const elb_section *s = sections; s->options; s++)
-        for (const elb_option *o = s->options; o->name; o++, place++)
-            if (o == option) return place;
-    return place;
+    int64_t count = 0;
+    for (const elb_section *s = sections; s->options && s != end; s++)
+        for (const elb_option *o = s->options; o->name; o++) count++;
+    return count;
 }
 
 /* A key may be given once: of two values nobody can say which one was meant. */
@@ -137,9 +136,11 @@ static elb_status yaml_list(yaml_reader *r, const char *key)
 /* The present event is the value of `key`, a full one such as "model.latent". */
 static elb_status yaml_value(yaml_reader *r, const char *key)
 {
-    const elb_option *option = elb_options_find(r->sections, key, NULL);
+    const elb_section *section = NULL;
+    const elb_option *option = elb_options_find(r->sections, key, &section);
     if (!option) return yaml_set(r, key, ""); /* says what it could have meant */
-    ELB_TRY(yaml_once(r, key, &r->key_lines[yaml_place(r->sections, option)]));
+    int64_t place = yaml_count(r->sections, section) + (option - section->options);
+    ELB_TRY(yaml_once(r, key, &r->key_lines[place]));
     if (r->event.type == YAML_SEQUENCE_START_EVENT) {
         if (option->kind != ELB_OPTION_INTS) return yaml_refuse_key(r, key, "is a list, but it takes one value");
         return yaml_list(r, key);
@@ -237,7 +238,7 @@ elb_status elb_config_yaml_read(elb_context *c, const elb_section *sections, con
     yaml_reader r = {.context = c, .sections = sections, .name = name};
     if (!yaml_parser_initialize(&r.parser)) return elb_fail(c, ELB_MEMORY, "out of memory while reading '%s'", name);
     yaml_parser_set_input_string(&r.parser, (const unsigned char *)text, (size_t)size);
-    r.key_lines = elb_alloc(c, yaml_place(sections, NULL), sizeof *r.key_lines);
+    r.key_lines = elb_alloc(c, yaml_count(sections, NULL), sizeof *r.key_lines);
     elb_status status = r.key_lines ? yaml_stream(&r) : ELB_MEMORY;
     elb_free(c, r.key_lines);
     yaml_event_delete(&r.event);

@@ -179,8 +179,8 @@ static void test_resize(void **state)
     (void)state;
     fault f;
     elb_context *c = support_context(&f);
-    char *block = elb_resize(c, NULL, 3, 1);
-    memcpy(block, "abc", 3);
+    char *block = elb_resize(c, NULL, 4, 1);
+    memcpy(block, "abc", 4);
     block = elb_resize(c, block, 100, 1);
     assert_true(is_aligned(block));
     assert_memory_equal(block, "abc\0\0", 5);
