@@ -5,7 +5,7 @@
 #include "kernels/gemm.h"
 
 /* Below this many multiplications a plain loop ends before the library has begun. */
-enum { GEMM_SMALL = 2048 };
+enum { GEMM_SMALL = 256 };
 
 void elb_gemm_thread_setup(int *saved)
 {

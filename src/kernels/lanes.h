@@ -11,13 +11,14 @@
  * constant in all but the last round, so that only the last one pays for masks. */
 #define LANES_EACH(n, ...)                                                                                             \
     do {                                                                                                               \
+        const int64_t lanes_end = (n);                                                                                 \
         int64_t i = 0;                                                                                                 \
-        for (; i + ELB_LANES <= (n); i += ELB_LANES) {                                                                 \
+        for (; i + ELB_LANES <= lanes_end; i += ELB_LANES) {                                                           \
             const int64_t part = ELB_LANES;                                                                            \
             __VA_ARGS__                                                                                                \
         }                                                                                                              \
-        if (i < (n)) {                                                                                                 \
-            const int64_t part = (n) - i;                                                                              \
+        if (i < lanes_end) {                                                                                           \
+            const int64_t part = lanes_end - i;                                                                        \
             __VA_ARGS__                                                                                                \
         }                                                                                                              \
     } while (0)
@@ -27,8 +28,8 @@ typedef uint64_t lanes_pairs __attribute__((vector_size(4 * ELB_LANES))); /* hal
 
 #if ELB_LANES == 16
 
-#define LANES_NAME(stem) stem##_avx512
-#define LANES_ISA "avx512"
+#define LANES_NAME(stem)           stem##_avx512
+#define LANES_ISA                  "avx512"
 #define LANES_SLEEF(function, ulp) Sleef_##function##f16_##ulp##avx512f
 typedef __m512 lanes;
 typedef __mmask16 lanes_mask;
@@ -112,15 +113,21 @@ static inline lanes_words lanes_interleave(lanes_pairs even, lanes_pairs odd)
     return (lanes_words)_mm512_mask_blend_epi32(0xAAAA, (__m512i)even, (__m512i)(odd << 32));
 }
 
-#define LANES_UNPACK_LOW_WORDS _mm512_unpacklo_ps
-#define LANES_UNPACK_HIGH_WORDS _mm512_unpackhi_ps
-#define LANES_UNPACK_LOW_PAIRS(a, b) (lanes)_mm512_unpacklo_pd((__m512d)(a), (__m512d)(b))
-#define LANES_UNPACK_HIGH_PAIRS(a, b) (lanes)_mm512_unpackhi_pd((__m512d)(a), (__m512d)(b))
+/* The blocks of the even lanes, see random_start in vector_random.c. */
+static inline lanes_pairs lanes_even_blocks(void)
+{
+    return (lanes_pairs){0, 8, 1, 9, 2, 10, 3, 11};
+}
+
+#define LANES_UNPACK_LOW_WORDS        _mm512_unpacklo_ps
+#define LANES_UNPACK_HIGH_WORDS       _mm512_unpackhi_ps
+#define LANES_UNPACK_LOW_PAIRS(a, b)  ((lanes)_mm512_unpacklo_pd((__m512d)(a), (__m512d)(b)))
+#define LANES_UNPACK_HIGH_PAIRS(a, b) ((lanes)_mm512_unpackhi_pd((__m512d)(a), (__m512d)(b)))
 
 #elif ELB_LANES == 8
 
-#define LANES_NAME(stem) stem##_avx2
-#define LANES_ISA "avx2"
+#define LANES_NAME(stem)           stem##_avx2
+#define LANES_ISA                  "avx2"
 #define LANES_SLEEF(function, ulp) Sleef_##function##f8_##ulp##avx2
 typedef __m256 lanes;
 typedef __m256i lanes_mask;
@@ -207,10 +214,16 @@ static inline lanes_words lanes_interleave(lanes_pairs even, lanes_pairs odd)
     return (lanes_words)_mm256_blend_epi32((__m256i)even, (__m256i)(odd << 32), 0xAA);
 }
 
-#define LANES_UNPACK_LOW_WORDS _mm256_unpacklo_ps
-#define LANES_UNPACK_HIGH_WORDS _mm256_unpackhi_ps
-#define LANES_UNPACK_LOW_PAIRS(a, b) (lanes)_mm256_unpacklo_pd((__m256d)(a), (__m256d)(b))
-#define LANES_UNPACK_HIGH_PAIRS(a, b) (lanes)_mm256_unpackhi_pd((__m256d)(a), (__m256d)(b))
+/* The blocks of the even lanes, see random_start in vector_random.c. */
+static inline lanes_pairs lanes_even_blocks(void)
+{
+    return (lanes_pairs){0, 4, 1, 5};
+}
+
+#define LANES_UNPACK_LOW_WORDS        _mm256_unpacklo_ps
+#define LANES_UNPACK_HIGH_WORDS       _mm256_unpackhi_ps
+#define LANES_UNPACK_LOW_PAIRS(a, b)  ((lanes)_mm256_unpacklo_pd((__m256d)(a), (__m256d)(b)))
+#define LANES_UNPACK_HIGH_PAIRS(a, b) ((lanes)_mm256_unpackhi_pd((__m256d)(a), (__m256d)(b)))
 
 #else
 #error "compile with -DELB_LANES=8 or -DELB_LANES=16"
@@ -250,19 +263,30 @@ static inline lanes lanes_exp(lanes x)
     return LANES_SLEEF(exp, u10)(x);
 }
 
-static inline lanes lanes_expm1(lanes x)
-{
-    return LANES_SLEEF(expm1, u10)(x);
-}
-
 static inline lanes lanes_log(lanes x)
 {
     return LANES_SLEEF(log, u35)(x);
 }
 
+/* e^x - 1: below 1/2 in size the Taylor polynomial, good to 2e-8; above, the difference loses nothing. */
+static inline lanes lanes_expm1(lanes x)
+{
+    lanes series = lanes_all(1.0f / 40320);
+    series = lanes_fma(series, x, lanes_all(1.0f / 5040));
+    series = lanes_fma(series, x, lanes_all(1.0f / 720));
+    series = lanes_fma(series, x, lanes_all(1.0f / 120));
+    series = lanes_fma(series, x, lanes_all(1.0f / 24));
+    series = lanes_fma(series, x, lanes_all(1.0f / 6));
+    series = lanes_fma(series, x, lanes_all(0.5f));
+    series = lanes_fma(series * x, x, x);
+    return lanes_if_less(lanes_abs(x), lanes_all(0.5f), series, lanes_exp(x) - 1.0f);
+}
+
+/* log(1 + x) for x in [0,1]: what the sum rounds away is put back. */
 static inline lanes lanes_log1p(lanes x)
 {
-    return LANES_SLEEF(log1p, u10)(x);
+    lanes sum = 1.0f + x;
+    return lanes_log(sum) + (x - (sum - 1.0f));
 }
 
 static inline lanes lanes_tanh(lanes x)

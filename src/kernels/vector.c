@@ -53,7 +53,7 @@ VECTOR_ACTIVATION(tanh, lanes_tanh(x), lanes_fma(-y, y, lanes_all(1)))
 VECTOR_ACTIVATION(relu, vector_relu(x), lanes_if_less(lanes_all(0), y, lanes_all(1), lanes_all(0)))
 VECTOR_ACTIVATION(elu, vector_elu(x), lanes_if_less(lanes_all(0), y, lanes_all(1), y + 1.0f))
 VECTOR_ACTIVATION(softplus, vector_softplus(x), -lanes_expm1(-y))
-VECTOR_ACTIVATION(sigmoid, vector_sigmoid(x), y * (1.0f - y))
+VECTOR_ACTIVATION(sigmoid, vector_sigmoid(x), (y * (1.0f - y)))
 
 static const struct {
     void (*row)(int64_t n, const float *bias, float *out);
@@ -98,7 +98,7 @@ static void vector_activate_backward(elb_activation act, int64_t n, const float 
 
 VECTOR_UNARY(exp, lanes_exp(x), y)
 VECTOR_UNARY(log, lanes_log(x), 1.0f / x)
-VECTOR_UNARY(square, x * x, 2.0f * x)
+VECTOR_UNARY(square, (x * x), 2.0f * x)
 
 static const struct {
     void (*map)(int64_t n, const float *x, float *y);

@@ -26,23 +26,19 @@ static inline void random_round(random_half *h, uint32_t key0, uint32_t key1)
     c[3] = left;
 }
 
-/* Which block of a pass each lane works on. Lane k of 128-bit group g takes block (ELB_LANES/4) k + g: then
- * lanes_transpose alone brings the words of a pass into the row's order. */
-static inline random_half random_start(elb_stream at, int64_t first, int odd)
+/* The even or the odd lanes' counters at the start of a pass. Lane k of 128-bit group g takes block
+ * (ELB_LANES/4) k + g of the pass: then lanes_transpose alone brings the words into the row's order. */
+static inline random_half random_start(elb_stream at, int64_t first, bool odd)
 {
-    random_half h = {.counter = {{0}, random_all(at.draw), random_all((uint32_t)at.datum),
-                                 random_all((uint32_t)(at.datum >> 32))}};
-    for (int j = 0; j < ELB_LANES / 2; j++) {
-        int lane = 2 * j + odd;
-        h.counter[0][j] = (uint32_t)(first / RANDOM_WORDS) + (uint32_t)(ELB_LANES / 4 * (lane % 4) + lane / 4);
-    }
-    return h;
+    uint64_t block = (uint64_t)(first / RANDOM_WORDS) + (odd ? ELB_LANES / 4 : 0);
+    return (random_half){.counter = {lanes_even_blocks() + block, random_all(at.draw), random_all((uint32_t)at.datum),
+                                     random_all((uint32_t)(at.datum >> 32))}};
 }
 
 /* The uniforms of elements first .. first + RANDOM_PASS - 1, word k of each block in u[k]. */
 static inline void random_uniforms(elb_stream at, int64_t first, lanes u[RANDOM_WORDS])
 {
-    random_half even = random_start(at, first, 0), odd = random_start(at, first, 1);
+    random_half even = random_start(at, first, false), odd = random_start(at, first, true);
     uint32_t key0 = (uint32_t)at.key, key1 = (uint32_t)(at.key >> 32);
     for (int round = 0; round < 10; round++) {
         random_round(&even, key0, key1);

@@ -17,7 +17,8 @@ static const elb_real targets[N] = {0, 0.1, 1, 0.4, 0.9, 0.5, 1, 0, 0.7};
 /* d f / d v[i] by central differences of two widths, Richardson-combined. */
 typedef double (*scalar)(elb_real *const v[3]);
 
-static double slope_of(scalar f, elb_real *const v[3], int which, int i) {
+static double slope_of(scalar f, elb_real *const v[3], int which, int i)
+{
     double h = 1e-3 * fmax(1, fabs(v[which][i])), difference[2];
     elb_real kept = v[which][i];
     for (int k = 0; k < 2; k++) {
@@ -32,7 +33,8 @@ static double slope_of(scalar f, elb_real *const v[3], int which, int i) {
     return (4 * difference[1] - difference[0]) / 3;
 }
 
-static void check_slope(scalar f, elb_real *const v[3], int which, const elb_real *got, double scale) {
+static void check_slope(scalar f, elb_real *const v[3], int which, const elb_real *got, double scale)
+{
     for (int i = 0; i < N; i++) support_assert_near(got[i], scale * slope_of(f, v, which, i), 1e-8, 1e-7);
 }
 
@@ -43,7 +45,8 @@ typedef struct variables {
     elb_real *v[3];
 } variables;
 
-static void variables_set(variables *s, const elb_real *a, const elb_real *b, const elb_real *c) {
+static void variables_set(variables *s, const elb_real *a, const elb_real *b, const elb_real *c)
+{
     const elb_real *from[3] = {a, b, c};
     for (int k = 0; k < 3; k++) {
         memcpy(s->at[k], from[k], sizeof s->at[k]);
@@ -52,7 +55,8 @@ static void variables_set(variables *s, const elb_real *a, const elb_real *b, co
 }
 
 #define ACTIVATION_SUM(name, kind)                                                                                     \
-    static double name(elb_real *const v[3]) {                                                                         \
+    static double name(elb_real *const v[3])                                                                           \
+    {                                                                                                                  \
         elb_real y[N];                                                                                                 \
         memcpy(y, v[0], sizeof y);                                                                                     \
         ref->activate(kind, 1, N, NULL, y, N);                                                                         \
@@ -65,8 +69,10 @@ ACTIVATION_SUM(elu_sum, ELB_ELU)
 ACTIVATION_SUM(softplus_sum, ELB_SOFTPLUS)
 ACTIVATION_SUM(sigmoid_sum, ELB_SIGMOID)
 
-static void test_activations(void **state) {
-    static const scalar sums[ELB_ACTIVATION_COUNT] = {linear_sum, tanh_sum, relu_sum, elu_sum, softplus_sum, sigmoid_sum};
+static void test_activations(void **state)
+{
+    static const scalar sums[ELB_ACTIVATION_COUNT] = {linear_sum, tanh_sum,     relu_sum,
+                                                      elu_sum,    softplus_sum, sigmoid_sum};
     variables s;
     (void)state;
     variables_set(&s, points, spreads, targets);
@@ -80,9 +86,10 @@ static void test_activations(void **state) {
     }
 }
 
-static void test_activation_values(void **state) {
-    static const elb_real want[ELB_ACTIVATION_COUNT] = {-0.7, -0.604367777117163, 0, -0.503414696208590,
-                                                        0.403186048885458, 0.331812227831834};
+static void test_activation_values(void **state)
+{
+    static const elb_real want[ELB_ACTIVATION_COUNT] = {
+        -0.7, -0.604367777117163, 0, -0.503414696208590, 0.403186048885458, 0.331812227831834};
     (void)state;
     for (int act = 0; act < ELB_ACTIVATION_COUNT; act++) {
         elb_real y[2] = {-1, -0.7}, bias[2] = {0.3, 0};
@@ -93,7 +100,8 @@ static void test_activation_values(void **state) {
 }
 
 #define UNARY_SUM(name, kind)                                                                                          \
-    static double name(elb_real *const v[3]) {                                                                         \
+    static double name(elb_real *const v[3])                                                                           \
+    {                                                                                                                  \
         elb_real y[N];                                                                                                 \
         ref->unary(kind, N, v[0], y);                                                                                  \
         return ref->dot(N, y, v[1]);                                                                                   \
@@ -102,7 +110,8 @@ UNARY_SUM(exp_sum, ELB_EXP)
 UNARY_SUM(log_sum, ELB_LOG)
 UNARY_SUM(square_sum, ELB_SQUARE)
 
-static void test_unaries(void **state) {
+static void test_unaries(void **state)
+{
     static const scalar sums[ELB_UNARY_COUNT] = {exp_sum, log_sum, square_sum};
     variables s;
     (void)state;
@@ -118,23 +127,28 @@ static void test_unaries(void **state) {
 
 /* --- likelihoods: all gradients ADD, so they start from something ------------------------------------------------- */
 
-static double bernoulli_sum(elb_real *const v[3]) {
+static double bernoulli_sum(elb_real *const v[3])
+{
     return ref->bernoulli_log(N, v[0], v[1]);
 }
 
-static double continuous_sum(elb_real *const v[3]) {
+static double continuous_sum(elb_real *const v[3])
+{
     return ref->continuous_bernoulli_log(N, v[0], v[1]);
 }
 
-static double gaussian_sum(elb_real *const v[3]) {
+static double gaussian_sum(elb_real *const v[3])
+{
     return ref->gaussian_log(N, v[0], v[1], v[2]);
 }
 
-static void fill(elb_real *x, elb_real value) {
+static void fill(elb_real *x, elb_real value)
+{
     for (int i = 0; i < N; i++) x[i] = value;
 }
 
-static void test_likelihood_gradients(void **state) {
+static void test_likelihood_gradients(void **state)
+{
     variables s;
     elb_real dx[N], da[N], dl[N];
     (void)state;
@@ -160,19 +174,22 @@ static void test_likelihood_gradients(void **state) {
     for (int i = 0; i < N; i++) assert_true(again[i] == 2 * da[i]);
 }
 
-static double sample_sum(elb_real *const v[3]) {
+static double sample_sum(elb_real *const v[3])
+{
     elb_real z[N];
     ref->gaussian_sample(N, v[0], v[1], v[2], z);
     return ref->dot(N, z, targets);
 }
 
-static double kl_sum(elb_real *const v[3]) {
+static double kl_sum(elb_real *const v[3])
+{
     elb_real y[N];
     ref->kl_standard(N, v[0], v[1], y);
     return ref->dot(N, y, targets);
 }
 
-static void test_posterior_gradients(void **state) {
+static void test_posterior_gradients(void **state)
+{
     variables s;
     elb_real dm[N], ds[N];
     (void)state;
@@ -189,7 +206,8 @@ static void test_posterior_gradients(void **state) {
 
 /* --- closed forms --------------------------------------------------------------------------------------------------- */
 
-static void test_divergences(void **state) {
+static void test_divergences(void **state)
+{
     elb_real m[2] = {1, (1 - -1) / sqrt(2)}, s[2] = {log(0.5), log(0.5 / 2)}, y[2];
     (void)state;
     ref->kl_standard(2, m, s, y);
@@ -200,7 +218,8 @@ static void test_divergences(void **state) {
     assert_true(y[0] >= 0 && y[0] < 1e-16);
 }
 
-static void test_densities(void **state) {
+static void test_densities(void **state)
+{
     elb_real x[2] = {1, 0}, a[2] = {0.3, -1.2}, l[2] = {0.4, -0.9};
     (void)state;
     support_assert_near(ref->bernoulli_log(2, x, a), -0.554355244468527 - 0.263282467338031, 1e-14, 0);
@@ -210,7 +229,8 @@ static void test_densities(void **state) {
 }
 
 /* Normaliser and mean of the continuous Bernoulli with parameter lambda, a = log(lambda/(1-lambda)). */
-static void test_continuous_bernoulli_constants(void **state) {
+static void test_continuous_bernoulli_constants(void **state)
+{
     static const struct {
         double lambda, normaliser, mean;
     } known[] = {{0.1, 2.746530721670, 0.330119613313},
@@ -231,7 +251,8 @@ static void test_continuous_bernoulli_constants(void **state) {
 }
 
 /* Simpson's rule over [0,1]: the density integrates to 1, and its mean is minus the gradient at x = 0. */
-static void test_continuous_bernoulli_integrates_to_one(void **state) {
+static void test_continuous_bernoulli_integrates_to_one(void **state)
+{
     enum { STEPS = 2000 };
     static const elb_real naturals[] = {-40, -5, -0.51, -0.49, -1e-3, 0, 1e-9, 0.2, 0.4999, 0.5, 3, 40};
     (void)state;
@@ -253,9 +274,15 @@ static void test_continuous_bernoulli_integrates_to_one(void **state) {
 
 /* --- optimisers: two steps written out ------------------------------------------------------------------------------ */
 
-static void test_optimisers(void **state) {
-    elb_adam_step h = {.rate = 0.1, .beta1 = 0.9, .beta2 = 0.99, .epsilon = 1e-3, .second_root = 10,
-                       .gradient_scale = 0.5, .weight_decay = 0.2};
+static void test_optimisers(void **state)
+{
+    elb_adam_step h = {.rate = 0.1,
+                       .beta1 = 0.9,
+                       .beta2 = 0.99,
+                       .epsilon = 1e-3,
+                       .second_root = 10,
+                       .gradient_scale = 0.5,
+                       .weight_decay = 0.2};
     elb_real p = 1, g = 2, m = 0, v = 0;
     (void)state;
     ref->adam(&h, 1, &p, &g, &m, &v); /* slope 0.5 * 2 + 0.2 * 1 = 1.2; m = .12; v = .0144; root .12 * 10 */
@@ -276,7 +303,8 @@ static void test_optimisers(void **state) {
     support_assert_near(p, 1 - 0.1 * 4.8, 1e-15, 0);
 }
 
-int main(void) {
+int main(void)
+{
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_activations),
         cmocka_unit_test(test_activation_values),

@@ -20,24 +20,28 @@ typedef struct guarded {
     unsigned char *base;
 } guarded;
 
-static guarded guarded_open(void) {
+static guarded guarded_open(void)
+{
     guarded g = {mmap(NULL, BLOCK_BYTES + 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0)};
     assert_true(g.base != MAP_FAILED);
     assert_int_equal(mprotect(g.base + BLOCK_BYTES, 4096, PROT_NONE), 0);
     return g;
 }
 
-static void guarded_close(guarded g) {
+static void guarded_close(guarded g)
+{
     assert_int_equal(munmap(g.base, BLOCK_BYTES + 4096), 0);
 }
 
 /* n elements up to the end; everything before them gets the pattern. */
-static elb_real *guarded_take(guarded g, int64_t n) {
+static elb_real *guarded_take(guarded g, int64_t n)
+{
     memset(g.base, PATTERN, BLOCK_BYTES);
     return (elb_real *)(g.base + BLOCK_BYTES) - n;
 }
 
-static void guarded_check(guarded g, int64_t n) {
+static void guarded_check(guarded g, int64_t n)
+{
     for (size_t i = 0; i < BLOCK_BYTES - (size_t)n * sizeof(elb_real); i++) assert_int_equal(g.base[i], PATTERN);
 }
 
@@ -66,7 +70,8 @@ static const elb_adam_step adam_step = {.rate = (elb_real)0.01,
 static const elb_stream stream = {.key = 0x0123456789ABCDEF, .datum = 0x300000007, .draw = 5};
 
 #define CASE(name, body)                                                                                               \
-    static void run_##name(const elb_kernels *t, arrays *v) {                                                          \
+    static void run_##name(const elb_kernels *t, arrays *v)                                                            \
+    {                                                                                                                  \
         body;                                                                                                          \
     }
 CASE(linear, t->activate(ELB_LINEAR, 1, v->n, v->a, v->x, v->n))
@@ -165,7 +170,8 @@ enum { CASES = sizeof cases / sizeof cases[0] };
 
 /* The values of one array: words of a stream of their own. `kind` 'a' any (extreme: up to +-100), 'b' about +-3,
  * 'c' a log-variance (extreme: +-20), 'd' in (0,1) (extreme: mostly 0+ and 1), 'z' not negative. */
-static void arrays_fill(int64_t n, elb_real *v, char kind, bool extreme) {
+static void arrays_fill(int64_t n, elb_real *v, char kind, bool extreme)
+{
     for (int64_t i = 0; i < n; i++) {
         double u = (elb_random_word(77 + extreme, (uint64_t)kind, 0, (uint32_t)i) + 0.5) * 0x1p-32, s = 2 * u - 1;
         switch (kind) {
@@ -180,7 +186,8 @@ static void arrays_fill(int64_t n, elb_real *v, char kind, bool extreme) {
     if (extreme && n > 5 && kind == 'c') v[0] = 20, v[1] = -20, v[2] = 0;
 }
 
-static arrays arrays_take(const guarded g[BLOCKS], int64_t n, bool extreme) {
+static arrays arrays_take(const guarded g[BLOCKS], int64_t n, bool extreme)
+{
     static const char kinds[7] = {'a', 'b', 'c', 'd', 'b', 'b', 'z'};
     elb_real *at[7];
     for (int k = 0; k < 7; k++) {
@@ -191,12 +198,14 @@ static arrays arrays_take(const guarded g[BLOCKS], int64_t n, bool extreme) {
 }
 
 /* NaN is never close. */
-static bool is_close(double got, double want, double relative, double absolute) {
+static bool is_close(double got, double want, double relative, double absolute)
+{
     return got == want || fabs(got - want) <= absolute + relative * fabs(want);
 }
 
 static void check_case(const kernel_case *k, const elb_kernels *table, int64_t n, bool extreme, const guarded g[BLOCKS],
-                       elb_real *wanted[3]) {
+                       elb_real *wanted[3])
+{
     arrays v = arrays_take(g, n, extreme);
     k->run(&elb_kernels_reference, &v);
     elb_real want = v.result, *outputs[3] = {v.x, v.y, v.z};
@@ -216,7 +225,8 @@ static void check_case(const kernel_case *k, const elb_kernels *table, int64_t n
     }
 }
 
-static void test_tables_match_the_reference(void **state) {
+static void test_tables_match_the_reference(void **state)
+{
     static const int64_t sizes[] = {0, 1, 3, 7, 8, 15, 16, 17, 50, 63, 64, 65, 100, 784, 1000, 2000};
     guarded g[BLOCKS];
     elb_real *wanted[3];
@@ -236,7 +246,8 @@ static void test_tables_match_the_reference(void **state) {
 }
 
 /* Logits of 0 make the largest factors of the product behind the sum; a long row must not overflow it. */
-static void test_bernoulli_log_of_a_long_row(void **state) {
+static void test_bernoulli_log_of_a_long_row(void **state)
+{
     enum { N = 10000 };
     static elb_real x[N], a[N];
     (void)state;
@@ -245,7 +256,8 @@ static void test_bernoulli_log_of_a_long_row(void **state) {
 }
 
 /* A function without a case, or a table without a function, fails here. */
-static void test_tables_are_complete(void **state) {
+static void test_tables_are_complete(void **state)
+{
     (void)state;
     typedef void (*any)(void);
     for (size_t at = OF(gemm); at < sizeof(elb_kernels); at += sizeof(any)) {
@@ -261,17 +273,27 @@ static void test_tables_are_complete(void **state) {
 }
 
 /* A broken value anywhere reaches the result: a loss must not hide it. */
-static void test_nan_passes_through(void **state) {
-    static const char *const forward[] = {"linear", "tanh", "relu", "elu", "softplus", "sigmoid", "exp", "log", "square",
-                                          "add", "mul", "mul_add", "axpy", "axpby", "sum", "dot", "bernoulli_log",
-                                          "continuous_log", "gaussian_log", "gaussian_sample", "kl_standard", "adam",
-                                          "adamax", "sgd"};
+static void test_nan_passes_through(void **state)
+{
+    static const char *const forward[] = {"linear",        "tanh",
+                                          "relu",          "elu",
+                                          "softplus",      "sigmoid",
+                                          "exp",           "log",
+                                          "square",        "add",
+                                          "mul",           "mul_add",
+                                          "axpy",          "axpby",
+                                          "sum",           "dot",
+                                          "bernoulli_log", "continuous_log",
+                                          "gaussian_log",  "gaussian_sample",
+                                          "kl_standard",   "adam",
+                                          "adamax",        "sgd"};
     elb_real store[7][50];
     (void)state;
     for (const elb_kernels *const *t = elb_kernels_available(); *t; t++) {
         for (size_t k = 0; k < CASES; k++) {
             bool listed = false;
-            for (size_t f = 0; f < sizeof forward / sizeof forward[0]; f++) listed |= !strcmp(forward[f], cases[k].name);
+            for (size_t f = 0; f < sizeof forward / sizeof forward[0]; f++)
+                listed |= !strcmp(forward[f], cases[k].name);
             if (!listed) continue;
             for (int at = 7; at < 50; at += 42) {
                 for (int b = 0; b < 7; b++) {
@@ -287,7 +309,8 @@ static void test_nan_passes_through(void **state) {
 
 /* --- the same bits wherever a row lies, however it is cut, and in place ------------------------------------------ */
 
-static void test_bits_do_not_depend_on_the_address(void **state) {
+static void test_bits_do_not_depend_on_the_address(void **state)
+{
     elb_real x[400], y[400], copy_x[432], copy_y[432];
     (void)state;
     arrays_fill(400, x, 'd', false);
@@ -305,7 +328,8 @@ static void test_bits_do_not_depend_on_the_address(void **state) {
     }
 }
 
-static void test_bits_do_not_depend_on_the_cut(void **state) {
+static void test_bits_do_not_depend_on_the_cut(void **state)
+{
     enum { N = 100, CUT = 37 };
     (void)state;
     for (const elb_kernels *const *t = elb_kernels_available(); *t; t++) {
@@ -320,8 +344,15 @@ static void test_bits_do_not_depend_on_the_cut(void **state) {
             cases[k].run(*t, &v);
             for (int from = 0; from < N; from += CUT) {
                 int64_t n = N - from < CUT ? N - from : CUT;
-                v = (arrays){n, parts[0] + from, parts[1] + from, parts[2] + from, parts[3] + from,
-                             parts[4] + from, parts[5] + from, parts[6] + from, 0};
+                v = (arrays){n,
+                             parts[0] + from,
+                             parts[1] + from,
+                             parts[2] + from,
+                             parts[3] + from,
+                             parts[4] + from,
+                             parts[5] + from,
+                             parts[6] + from,
+                             0};
                 cases[k].run(*t, &v);
             }
             if (memcmp(whole, parts, sizeof whole)) fail_msg("%s %s", (*t)->name, cases[k].name);
@@ -329,7 +360,8 @@ static void test_bits_do_not_depend_on_the_cut(void **state) {
     }
 }
 
-static void test_in_place(void **state) {
+static void test_in_place(void **state)
+{
     enum { N = 77 };
     elb_real a[N], b[N], p[N], want[N], got[N];
     (void)state;
@@ -359,7 +391,8 @@ static void test_in_place(void **state) {
     }
 }
 
-static void test_rows_with_a_stride(void **state) {
+static void test_rows_with_a_stride(void **state)
+{
     enum { ROWS = 3, COLS = 21, LD = 26 };
     elb_real bias[COLS], want[ROWS * LD], got[ROWS * LD];
     (void)state;
@@ -385,10 +418,12 @@ static void test_rows_with_a_stride(void **state) {
 enum { GEMM_LD = 131 };
 
 static void check_gemm(const elb_kernels *t, const elb_real *a, const elb_real *b, int form, int64_t m, int64_t n,
-                       int64_t k) {
+                       int64_t k)
+{
     static elb_real c[GEMM_LD * GEMM_LD];
     bool ta = form & 1, tb = form & 2;
-    int64_t lda = (ta ? m : k) + (form & 8 ? 3 : 0), ldb = (tb ? k : n) + (form & 8 ? 1 : 0), ldc = n + (form & 8 ? 2 : 0);
+    int64_t lda = (ta ? m : k) + (form & 8 ? 3 : 0), ldb = (tb ? k : n) + (form & 8 ? 1 : 0),
+            ldc = n + (form & 8 ? 2 : 0);
     elb_real beta = form & 4 ? 1 : 0, before = form & 4 ? (elb_real)0.75 : (elb_real)NAN;
     for (int64_t i = 0; i < m * ldc + 1; i++) c[i] = i < m * ldc && i % ldc < n ? before : 7;
     t->gemm(ta, tb, m, n, k, a, lda ? lda : 1, b, ldb ? ldb : 1, beta, c, ldc ? ldc : 1);
@@ -406,7 +441,8 @@ static void check_gemm(const elb_kernels *t, const elb_real *a, const elb_real *
     assert_true(c[m * ldc] == 7);
 }
 
-static void test_gemm(void **state) {
+static void test_gemm(void **state)
+{
     static const int64_t sizes[] = {0, 1, 2, 5, 17, 50, 128};
     enum { SIZES = sizeof sizes / sizeof sizes[0] };
     static elb_real a[GEMM_LD * GEMM_LD], b[GEMM_LD * GEMM_LD];
@@ -425,7 +461,8 @@ static void test_gemm(void **state) {
 
 /* --- choosing a table --------------------------------------------------------------------------------------------- */
 
-static void test_select(void **state) {
+static void test_select(void **state)
+{
     const elb_kernels *const *available = elb_kernels_available(), *table, *last = NULL;
     elb_context *c = support_context(NULL);
     (void)state;
@@ -447,7 +484,8 @@ static void test_select(void **state) {
     support_context_end(c, NULL);
 }
 
-int main(void) {
+int main(void)
+{
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_tables_are_complete),
         cmocka_unit_test(test_tables_match_the_reference),

@@ -9,7 +9,8 @@
 #include "kernels/tables.h"
 
 /* Known answers of philox4x32 with 10 rounds, from the kat_vectors file of Random123 1.14. */
-static void test_known_answers(void **state) {
+static void test_known_answers(void **state)
+{
     static const struct {
         elb_stream at;
         uint32_t block, words[4];
@@ -31,7 +32,8 @@ static void test_known_answers(void **state) {
 }
 
 /* Every table draws (word + 1/2) 2^-32 for the words of elb_random_word, whatever the length of the row. */
-static void test_uniforms_are_the_words(void **state) {
+static void test_uniforms_are_the_words(void **state)
+{
     static const elb_stream streams[] = {
         {0, 0, 0}, {UINT64_MAX, UINT64_MAX, UINT32_MAX}, {1ull << 40, 1ull << 33, 9}, {77, 123456, 1u << 31}};
     static const int64_t sizes[] = {1, 4, 5, 31, 32, 33, 50, 64, 65, 784};
@@ -55,7 +57,8 @@ static void test_uniforms_are_the_words(void **state) {
 }
 
 /* Conversion at the edges: the largest words must stay below 1 in every table. The words are found by search. */
-static void test_uniforms_near_one(void **state) {
+static void test_uniforms_near_one(void **state)
+{
     enum { N = 1 << 16 };
     static elb_real u[N];
     int64_t near_one = 0;
@@ -72,7 +75,8 @@ static void test_uniforms_near_one(void **state) {
     assert_true(near_one > 0);
 }
 
-static void test_bernoulli_is_exact_at_the_ends(void **state) {
+static void test_bernoulli_is_exact_at_the_ends(void **state)
+{
     enum { N = 1000 };
     elb_real p[N], x[N], first[N];
     (void)state;
@@ -105,7 +109,8 @@ typedef struct moments {
     double next_row;  /* mean of the product with the same element of the next datum */
 } moments;
 
-static moments moments_of(void (*draw)(elb_stream at, int64_t n, elb_real *x), double centre) {
+static moments moments_of(void (*draw)(elb_stream at, int64_t n, elb_real *x), double centre)
+{
     elb_real rows[2][ROW];
     moments m = {{0}, 0, 0};
     draw((elb_stream){.key = elb_stream_key(1, ELB_FOR_POSTERIOR, 0)}, ROW, rows[0]);
@@ -122,7 +127,8 @@ static moments moments_of(void (*draw)(elb_stream at, int64_t n, elb_real *x), d
     return m;
 }
 
-static void test_moments(void **state) {
+static void test_moments(void **state)
+{
     const double root = sqrt(DRAWN);
     (void)state;
     for (const elb_kernels *const *t = elb_kernels_available(); *t; t++) {
@@ -144,7 +150,8 @@ static void test_moments(void **state) {
 }
 
 /* Box-Muller on word pairs (0,1) and (2,3), written out once more. */
-static void test_normals_are_box_muller(void **state) {
+static void test_normals_are_box_muller(void **state)
+{
     elb_real z[50];
     elb_stream at = {.key = 99, .datum = 1, .draw = 2};
     (void)state;
@@ -161,23 +168,26 @@ static void test_normals_are_box_muller(void **state) {
 
 /* --- streams apart -------------------------------------------------------------------------------------------------- */
 
-static void test_keys_are_distinct_and_stable(void **state) {
+static void test_keys_are_distinct_and_stable(void **state)
+{
     enum { SEEDS = 4, PURPOSES = ELB_FOR_REFINE + 1, EPOCHS = 5, KEYS = SEEDS * PURPOSES * EPOCHS };
     static const uint64_t seeds[SEEDS] = {0, 1, 1ull << 32, UINT64_MAX};
     uint64_t keys[KEYS];
     (void)state;
     for (int i = 0; i < KEYS; i++) {
-        keys[i] = elb_stream_key(seeds[i % SEEDS], (elb_purpose)(i / SEEDS % PURPOSES), (uint32_t)(i / SEEDS / PURPOSES));
+        keys[i] =
+            elb_stream_key(seeds[i % SEEDS], (elb_purpose)(i / SEEDS % PURPOSES), (uint32_t)(i / SEEDS / PURPOSES));
         for (int j = 0; j < i; j++) assert_true(keys[i] != keys[j]);
     }
     assert_true(elb_stream_key(0, ELB_FOR_INIT, 0) == 0xe169c58d6627e8d5); /* kept runs depend on it */
     assert_true(elb_stream_key(7, ELB_FOR_SHUFFLE, 3) == elb_stream_key(7, ELB_FOR_SHUFFLE, 3));
 }
 
-static void test_rows_are_distinct(void **state) {
+static void test_rows_are_distinct(void **state)
+{
     static const elb_stream base = {.key = 11, .datum = 4, .draw = 1};
-    const elb_stream others[] = {{12, 4, 1}, {11, 5, 1}, {11, 4, 2}, {11, 4 + (1ull << 32), 1}, {11 + (1ull << 32), 4, 1},
-                                 {11, 1, 4}};
+    const elb_stream others[] = {
+        {12, 4, 1}, {11, 5, 1}, {11, 4, 2}, {11, 4 + (1ull << 32), 1}, {11 + (1ull << 32), 4, 1}, {11, 1, 4}};
     elb_real row[64], other[64];
     (void)state;
     for (const elb_kernels *const *t = elb_kernels_available(); *t; t++) {
@@ -189,7 +199,8 @@ static void test_rows_are_distinct(void **state) {
     }
 }
 
-int main(void) {
+int main(void)
+{
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_known_answers),
         cmocka_unit_test(test_uniforms_are_the_words),
