@@ -36,14 +36,25 @@ static void axis_linear_ticks(elb_axis *a, int most)
     }
 }
 
-/* Powers of ten, every so many; false when fewer than two lie within. */
-static bool axis_decade_ticks(elb_axis *a, int most)
+static void axis_add_tick(elb_axis *a, int most, double tick)
 {
-    int first = (int)ceil(log10(a->low) - 1e-9), last = (int)floor(log10(a->high) + 1e-9);
-    if (last - first < 1) return false;
-    int step = (last - first) / most + 1;
-    for (a->count = 0; first + a->count * step <= last; a->count++)
-        a->ticks[a->count] = pow(10, first + a->count * step);
+    if (tick < a->low * (1 - 1e-9) || tick > a->high * (1 + 1e-9)) return;
+    if (a->count < most) a->ticks[a->count] = tick;
+    a->count++;
+}
+
+/* 1, 2 and 5 times powers of ten where these are not too many, else powers of ten, every so many. False when fewer than
+ * two such numbers lie within. */
+static bool axis_log_ticks(elb_axis *a, int most)
+{
+    int first = (int)floor(log10(a->low)), last = (int)ceil(log10(a->high));
+    a->count = 0;
+    for (int power = first; power <= last; power++)
+        for (int i = 0; i < 3; i++) axis_add_tick(a, most, axis_times_power((double[]){1, 2, 5}[i], power));
+    if (a->count <= most) return a->count >= 2;
+    a->count = 0;
+    for (int power = first, step = (last - first) / most + 1; power <= last; power += step)
+        axis_add_tick(a, most, axis_times_power(1, power));
     return true;
 }
 
@@ -60,7 +71,7 @@ elb_axis elb_axis_fit(double low, double high, int most, bool log)
         a.low = middle - reach, a.high = middle + reach;
     }
     if (a.low <= 0) a.log = false;
-    if (!a.log || !axis_decade_ticks(&a, most)) axis_linear_ticks(&a, most);
+    if (!a.log || !axis_log_ticks(&a, most)) axis_linear_ticks(&a, most);
     return a;
 }
 
