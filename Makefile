@@ -52,7 +52,6 @@ paper-%: all ## one published table again: papers/NAME/run.sh
 	papers/$*/run.sh
 
 lint: all ## format, static analysis, include directions, symbols
-	$(call COMPILE,$(BUILD)) --target tests
 	BUILD=$(BUILD) tools/lint
 
 fmt: ## clang-format on every source
