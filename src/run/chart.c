@@ -16,9 +16,9 @@ enum {
     CHART_RIGHT = 6300,
     CHART_TOP = 520,
     CHART_BOTTOM = 2560,
-    CHART_LETTER = 68, /* about the width of one, for the legend */
+    CHART_LETTER = 82, /* about the width of one, for the legend */
     CHART_X_TICKS = 8,
-    CHART_Y_TICKS = 6,
+    CHART_Y_TICKS = 8,
     CHART_DOTS = 40 /* up to so many points are marked one by one */
 };
 
@@ -27,8 +27,8 @@ const char elb_chart_style[] =
     "--s0:#2563eb;--s1:#e0701a;--s2:#17936f;--s3:#8f5bd6}\n"
     "@media(prefers-color-scheme:dark){:root{--paper:#12181f;--panel:#1a222b;--ink:#e6ecf2;--muted:#9aa9b8;"
     "--rule:#2d3945;--s0:#6ea0ff;--s1:#ff9d52;--s2:#4fd0a8;--s3:#bd95f5}}\n"
-    ".chart{display:block;width:100%;height:auto;font-size:120px}\n"
-    ".chart text{fill:var(--muted)}.chart .title{fill:var(--ink);font-size:150px;font-weight:600}\n"
+    ".chart{display:block;width:100%;height:auto;font-size:145px}\n"
+    ".chart text{fill:var(--muted)}.chart .title{fill:var(--ink);font-size:172px;font-weight:600}\n"
     ".chart .end{text-anchor:end}.chart .middle{text-anchor:middle}\n"
     ".chart .grid{stroke:var(--rule);stroke-width:8}.chart .axis{stroke:var(--muted);stroke-width:10}\n"
     ".chart polyline{fill:none;stroke-width:20;stroke-linejoin:round;stroke-linecap:round}\n"
@@ -71,7 +71,7 @@ static void chart_put_y_axis(elb_writer *w, const elb_axis *y)
         elb_writer_printf(w, "<line class=\"grid\" x1=\"%d\" x2=\"%d\" y1=\"%" PRId64 "\" y2=\"%" PRId64 "\"/>",
                           CHART_LEFT, CHART_RIGHT, at, at);
         elb_axis_label(y, i, label);
-        chart_text(w, CHART_LEFT - 80, at + 42, "end", label);
+        chart_text(w, CHART_LEFT - 80, at + 50, "end", label);
     }
     elb_writer_printf(w, "\n<line class=\"axis\" x1=\"%d\" x2=\"%d\" y1=\"%d\" y2=\"%d\"/>\n", CHART_LEFT, CHART_RIGHT,
                       CHART_BOTTOM, CHART_BOTTOM);
@@ -81,12 +81,12 @@ static void chart_put_x_tick(elb_writer *w, int64_t at, const char *label)
 {
     elb_writer_printf(w, "<line class=\"axis\" x1=\"%" PRId64 "\" x2=\"%" PRId64 "\" y1=\"%d\" y2=\"%d\"/>", at, at,
                       CHART_BOTTOM, CHART_BOTTOM + 50);
-    chart_text(w, at, CHART_BOTTOM + 200, "middle", label);
+    chart_text(w, at, CHART_BOTTOM + 210, "middle", label);
 }
 
 static void chart_close(elb_writer *w, const char *x_label)
 {
-    chart_text(w, (CHART_LEFT + CHART_RIGHT) / 2, CHART_HEIGHT - 140, "middle", x_label);
+    chart_text(w, (CHART_LEFT + CHART_RIGHT) / 2, CHART_HEIGHT - 110, "middle", x_label);
     elb_writer_printf(w, "</svg>\n");
 }
 
@@ -113,10 +113,11 @@ static elb_axis chart_x_axis(double low, double high, bool log)
 
 /* --- lines ------------------------------------------------------------------------------------------------------ */
 
-/* Enough for four or five digits in all. */
+/* Enough for four or five digits in all; none for a whole number, which is a count. */
 static int chart_decimals(double value)
 {
     double size = fabs(value);
+    if (value == round(value)) return 0;
     return size >= 1000 ? 0 : size >= 10 ? 2 : size >= 0.1 ? 4 : 6;
 }
 
@@ -133,7 +134,7 @@ static void chart_put_legend(elb_writer *w, const elb_chart *chart)
         elb_html_number(last, chart_decimals(last), label);
         int length = snprintf(text, sizeof text, "%s  %s", chart->lines[k].name, label);
         elb_writer_printf(w, "<circle class=\"d%d\" cx=\"%" PRId64 "\" cy=\"330\" r=\"45\"/>", k, x);
-        chart_text(w, x + 90, 372, "name", text);
+        chart_text(w, x + 90, 380, "name", text);
         x += 90 + (length + 3) * CHART_LETTER;
     }
     elb_writer_printf(w, "\n");
