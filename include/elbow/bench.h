@@ -5,7 +5,7 @@
 #include <elbow/config.h>
 
 typedef enum elb_bench_task {
-    ELB_BENCH_TRAIN,  /* one optimiser step on a batch of grey images, binarised and noised on the way */
+    ELB_BENCH_TRAIN,  /* one optimiser step on a batch of grey images, prepared as the configuration says */
     ELB_BENCH_ENCODE, /* q(z|x) of a batch */
     ELB_BENCH_IWAE,   /* the log-likelihood of one image by `samples` samples */
     ELB_BENCH_SVI,    /* `samples` Adam steps on lambda for a batch, decoder frozen */
@@ -15,14 +15,14 @@ typedef enum elb_bench_task {
 typedef struct elb_bench_settings {
     elb_bench_task task;
     int64_t batch, samples;
-    int repeats;        /* timed, after as many warm-up runs as needed */
+    int repeats;        /* timed, after some to warm up */
 } elb_bench_settings;
 
 typedef struct elb_bench_result {
-    double median_seconds, least_seconds; /* per repeat */
-    double gflops;                        /* of the matrix products alone; 0 where there are none */
-    double peak_gflops;                   /* measured fp32 FMA peak of one thread times threads; 0 when unknown */
-    double round_trip_ns;
+    double median_seconds;              /* per repeat */
+    double low_seconds, high_seconds;   /* the first and the last tenth end here */
+    double gflops;                      /* rate of the matrix products' arithmetic over the whole time; 0 for random */
+    double round_trip_ns;               /* of a cache line between two threads; 0 with one */
 } elb_bench_result;
 
 /* The VAE of `config` on synthetic grey images of `data` values. */

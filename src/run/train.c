@@ -3,7 +3,6 @@
 #include <time.h>
 
 #include "base/file.h"
-#include "run/batch_op.h"
 #include "run/schedule.h"
 #include "run/trainer.h"
 
@@ -49,11 +48,12 @@ static elb_status train_prepare(elb_trainer *t)
     elb_objective_init(&t->objective, &t->config->objective);
     ELB_TRY(elb_optimizer_init(&t->optimizer, c, &t->config->optimizer));
     for (int b = 0; b < ELB_VAE_BLOCKS; b++) ELB_TRY(elb_optimizer_add(&t->optimizer, elb_vae_block(t->vae, b)));
-    ELB_TRY(elb_tape_create(c, &t->tape));
+    t->step = (elb_step){.vae = t->vae, .data = t->data, .objective = &t->objective};
+    ELB_TRY(elb_tape_create(c, &t->step.tape));
     t->order = elb_alloc(c, n, sizeof *t->order);
-    t->datum = elb_alloc(c, batch, sizeof *t->datum);
+    t->step.datum = elb_alloc(c, batch, sizeof *t->step.datum);
     t->sums.kl_coordinate = elb_alloc(c, elb_vae_latent_size(t->vae), sizeof *t->sums.kl_coordinate);
-    return t->order != NULL && t->datum != NULL && t->sums.kl_coordinate != NULL ? ELB_OK : ELB_MEMORY;
+    return t->order != NULL && t->step.datum != NULL && t->sums.kl_coordinate != NULL ? ELB_OK : ELB_MEMORY;
 }
 
 static bool train_exists(const char *path)
@@ -109,13 +109,13 @@ static void train_close(elb_trainer *t)
 {
     elb_context *c = t->context;
     elb_log_file_close(t->log);
-    elb_tape_destroy(t->tape);
+    elb_tape_destroy(t->step.tape);
     elb_optimizer_free(&t->optimizer);
     elb_vae_destroy(t->vae);
     elb_dataset_destroy(t->data);
     elb_dataset_destroy(t->validation);
     elb_free(c, t->order);
-    elb_free(c, t->datum);
+    elb_free(c, t->step.datum);
     elb_free(c, t->sums.kl_coordinate);
     elb_free(c, t->state_path);
     elb_free(c, t->model_path);
@@ -128,20 +128,13 @@ static void train_close(elb_trainer *t)
 /* One step on `batch` data that begin at `first` of the epoch's order. */
 static elb_status train_step(elb_trainer *t, int64_t first, int64_t batch)
 {
-    uint32_t epoch = (uint32_t)t->at.epoch;
-    uint64_t seed = (uint64_t)t->config->top.seed;
-    const int64_t *indices = t->order + first;
-    for (int64_t i = 0; i < batch; i++) t->datum[i] = t->data->origin + (uint64_t)indices[i];
-    elb_noise noise = {.key = elb_stream_key(seed, ELB_FOR_POSTERIOR, epoch), .datum = t->datum};
-    elb_batch_spec spec = elb_config_batch_spec(t->config, epoch);
-    elb_tensor *x = elb_batch(t->tape, t->data, &spec, indices, batch);
-    elb_loss loss = elb_objective_loss(&t->objective, t->tape, t->vae->model, t->vae->posterior, x, &noise);
-    ELB_TRY(elb_tape_run(t->tape, loss.loss));
+    elb_loss loss;
+    ELB_TRY(elb_step_gradient(&t->step, (uint32_t)t->at.epoch, t->order + first, batch, &loss));
     elb_epoch_add(t, &loss, batch);
     int64_t all = t->steps * t->config->train.epochs;
     double rate = t->config->optimizer.rate * elb_schedule_factor(&t->config->schedule, t->at.total, all);
     ELB_TRY(elb_optimizer_step(&t->optimizer, rate));
-    return elb_tape_reset(t->tape);
+    return elb_tape_reset(t->step.tape);
 }
 
 static void train_enter_stage(elb_trainer *t)

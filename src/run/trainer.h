@@ -5,10 +5,9 @@
 #include <elbow/train.h>
 
 #include "nn/optim/optimizer.h"
-#include "objective/objective.h"
 #include "run/log_file.h"
 #include "run/progress.h"
-#include "run/vae.h"
+#include "run/step.h"
 
 /* Sums over the epoch so far, all per datum. */
 typedef struct elb_epoch_sums {
@@ -38,11 +37,10 @@ typedef struct elb_trainer {
     elb_vae *vae;
     elb_objective objective;
     elb_optimizer optimizer;
-    elb_tape *tape;
+    elb_step step;
     elb_log_file *log;
     elb_reporter reporter;
     int64_t *order;      /* [N] of this epoch */
-    uint64_t *datum;     /* [batch] stream positions */
     int64_t steps;       /* per epoch */
     elb_counters at;
     elb_epoch_sums sums;

@@ -1,0 +1,14 @@
+#include "run/step.h"
+
+#include "run/batch_op.h"
+
+elb_status elb_step_gradient(const elb_step *s, uint32_t epoch, const int64_t *indices, int64_t batch, elb_loss *loss)
+{
+    const elb_config *config = s->vae->config;
+    for (int64_t i = 0; i < batch; i++) s->datum[i] = s->data->origin + (uint64_t)indices[i];
+    elb_noise noise = {.key = elb_stream_key((uint64_t)config->top.seed, ELB_FOR_POSTERIOR, epoch), .datum = s->datum};
+    elb_batch_spec spec = elb_config_batch_spec(config, epoch);
+    elb_tensor *x = elb_batch(s->tape, s->data, &spec, indices, batch);
+    *loss = elb_objective_loss(s->objective, s->tape, s->vae->model, s->vae->posterior, x, &noise);
+    return elb_tape_run(s->tape, loss->loss);
+}
