@@ -6,6 +6,7 @@
 #include <string.h>
 #include <sys/mman.h>
 
+#include "kernels/gemm.h"
 #include "kernels/kernels.h"
 #include "kernels/stream.h"
 #include "kernels/tables.h"
@@ -459,6 +460,35 @@ static void test_gemm(void **state)
     }
 }
 
+/* Rows of A that overlap (lda 1 for 40 columns) are refused by oneDNN; the product must come all the same. */
+static void test_gemm_when_the_library_refuses(void **state)
+{
+    enum { M = 30, N = 20, K = 40 };
+    elb_real a[M + K], b[K * N], c[M * N], want[M * N];
+    (void)state;
+    arrays_fill(M + K, a, 'b', false);
+    arrays_fill(K * N, b, 'e', false);
+    elb_kernels_reference.gemm(false, false, M, N, K, a, 1, b, N, 0, want, N);
+    for (const elb_kernels *const *t = elb_kernels_available(); *t; t++) {
+        for (int i = 0; i < M * N; i++) c[i] = NAN;
+        (*t)->gemm(false, false, M, N, K, a, 1, b, N, 0, c, N);
+        for (int i = 0; i < M * N; i++) support_assert_near((double)c[i], (double)want[i], 1e-5, 1e-6);
+    }
+}
+
+static void test_gemm_threads(void **state)
+{
+    int first = -1, inside = -1, after = -1;
+    (void)state;
+    elb_gemm_thread_setup(&first);
+    elb_gemm_thread_setup(&inside);
+    assert_int_equal(inside, ELB_HAS_VECTOR_TABLES);
+    elb_gemm_thread_restore(first);
+    elb_gemm_thread_setup(&after);
+    assert_int_equal(after, first);
+    elb_gemm_thread_restore(first);
+}
+
 /* --- choosing a table --------------------------------------------------------------------------------------------- */
 
 static void test_select(void **state)
@@ -496,6 +526,8 @@ int main(void)
         cmocka_unit_test(test_in_place),
         cmocka_unit_test(test_rows_with_a_stride),
         cmocka_unit_test(test_gemm),
+        cmocka_unit_test(test_gemm_when_the_library_refuses),
+        cmocka_unit_test(test_gemm_threads),
         cmocka_unit_test(test_select),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
