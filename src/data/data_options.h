@@ -12,10 +12,9 @@ typedef enum elb_binarise {
 } elb_binarise;
 
 typedef struct elb_data_options {
-    char spec[ELB_TEXT_MAX]; /* file, folder or name */
-    char key[ELB_TEXT_MAX];  /* array inside an NPZ; "" = the only one, or "x" */
-    char folder
-        [ELB_TEXT_MAX]; /* where the named set lies; "" = environment ELBOW_MNIST, or Debian's place for fashion-mnist */
+    char spec[ELB_TEXT_MAX];   /* file, folder or name */
+    char key[ELB_TEXT_MAX];    /* array inside an NPZ; "" = the only one, or "x" */
+    char folder[ELB_TEXT_MAX]; /* where the named set lies; "" = ELBOW_MNIST, or Debian's place for fashion-mnist */
     double scale;       /* values are divided by it; 0 = 255 for 8-bit data (1 when they are only 0 and 1), else 1 */
     int binarise;       /* elb_binarise */
     double threshold;   /* for ELB_BINARISE_THRESHOLD: x >= threshold after scaling */

@@ -29,8 +29,8 @@ struct elb_dataset {
 elb_status elb_dataset_load(elb_context *c, const elb_data_options *options, uint64_t seed, elb_part part,
                             elb_dataset **dataset);
 
-/* Takes over the array and the labels, which are freed on failure too. scale > 0. Errors: ELB_DATA (no values, 2^32 data
- * or more), ELB_MEMORY. */
+/* Takes over the array and the labels, which are freed on failure too. scale > 0. Errors: ELB_DATA (no values, or 2^32
+ * data and more), ELB_MEMORY. */
 elb_status elb_dataset_wrap(elb_context *c, const char *name, elb_array *array, int32_t *labels, double scale,
                             elb_dataset **dataset);
 

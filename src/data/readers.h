@@ -8,7 +8,8 @@
 /* IDX, the format of MNIST: magic 0 0 type rank, big-endian dimensions, values. */
 elb_status elb_idx_parse(elb_context *c, const uint8_t *bytes, int64_t size, elb_array *array);
 
-/* NumPy's NPY, versions 1 to 3: booleans, integers, and floats of 16 to 64 bits, either byte order, C or Fortran order. */
+/* NumPy's NPY, versions 1 to 3: booleans, integers, and floats of 16 to 64 bits, in either byte order, in C or Fortran
+ * order. */
 elb_status elb_npy_parse(elb_context *c, const uint8_t *bytes, int64_t size, elb_array *array);
 
 /* NumPy's NPZ: a zip of NPY files, stored or deflated. key "": the only array, or the one named "x". */

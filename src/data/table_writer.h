@@ -15,9 +15,9 @@ typedef struct elb_column {
 } elb_column;
 
 /* By the extension of `path`: .npz (every array under its name), .npy (one array), .csv (arrays with the same first
- * dimension; an array of rank 2 or 3 becomes columns name_0, name_1, ...; numbers with as many digits as it takes to read back
- * the same). The file appears whole or not at all. Errors: ELB_USAGE (another extension, shapes the format cannot
- * hold), ELB_FAILURE, ELB_MEMORY. */
+ * dimension; an array of rank 2 or 3 becomes columns name_0, name_1, ...; numbers with as many digits as it takes to
+ * read back the same). The file appears whole or not at all. Errors: ELB_USAGE (another extension, shapes that the
+ * format cannot hold), ELB_FAILURE, ELB_MEMORY. */
 elb_status elb_table_write(elb_context *c, const char *path, const elb_column *columns, int count);
 
 #endif

@@ -1,5 +1,5 @@
-/* test_data.c - the n-th allocation fails, for every n, in every way to load data: each time ELB_MEMORY, a sentence, and
- * no block left behind. */
+/* test_data.c - the n-th allocation fails, for every n, in every way to load data: each time ELB_MEMORY, a sentence,
+ * and no block left behind. */
 #include "data_support.h"
 
 #include <stdlib.h>

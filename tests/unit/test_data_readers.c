@@ -1,4 +1,4 @@
-/* test_data_readers.c - every reader gives the values that NumPy, zlib and the PNG specification put into the corpora. */
+/* test_data_readers.c - every reader gives the values that NumPy, zlib and the PNG specification put into the files. */
 #include "data_support.h"
 
 #include <math.h>
