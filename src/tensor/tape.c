@@ -262,7 +262,8 @@ static void tape_schedule_phases(elb_tape *t, elb_tensor *node, const elb_phase 
         if (tiles == 0) continue;
         /* Two phases of one tile follow each other on the first thread: nobody has to wait. */
         bool lone = t->entries > 0 && t->schedule[t->entries - 1].tiles == 1 && tiles == 1;
-        t->schedule[t->entries++] = (tape_entry){&phases[i], node, tiles, t->entries > 0 && !lone};
+        bool waits = t->entries > 0 && !lone;
+        t->schedule[t->entries++] = (tape_entry){&phases[i], node, tiles, waits};
         t->parallel = t->parallel || tiles > 1;
     }
 }
