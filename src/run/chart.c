@@ -44,14 +44,20 @@ static void chart_text(elb_writer *w, int64_t x, int64_t y, const char *class, c
 
 /* --- axes ------------------------------------------------------------------------------------------------------- */
 
+/* Axes end before the largest doubles do; a point out there is drawn just off the chart. */
+static double chart_place(const elb_axis *axis, double value)
+{
+    return fmin(fmax(elb_axis_place(axis, value), -1), 2);
+}
+
 static int64_t chart_x(const elb_axis *axis, double x)
 {
-    return CHART_LEFT + llround(elb_axis_place(axis, x) * (CHART_RIGHT - CHART_LEFT));
+    return CHART_LEFT + llround(chart_place(axis, x) * (CHART_RIGHT - CHART_LEFT));
 }
 
 static int64_t chart_y(const elb_axis *axis, double y)
 {
-    return CHART_BOTTOM - llround(elb_axis_place(axis, y) * (CHART_BOTTOM - CHART_TOP));
+    return CHART_BOTTOM - llround(chart_place(axis, y) * (CHART_BOTTOM - CHART_TOP));
 }
 
 static void chart_open(elb_writer *w, const char *title, const char *y_label)
@@ -97,11 +103,10 @@ static void chart_widen(double value, double *low, double *high)
 
 static elb_axis chart_y_axis(double low, double high, bool from_zero)
 {
+    if (from_zero) low = fmin(low, 0), high = fmax(high, 0);
+    if (from_zero && low == high) high = 1;
     double margin = 0.05 * (high - low);
-    if (!from_zero) return elb_axis_fit(low - margin, high + margin, CHART_Y_TICKS, false);
-    double top = fmax(high, 0), bottom = fmin(low, 0);
-    if (!(top > bottom)) top = 1;
-    return elb_axis_fit(bottom, top + margin, CHART_Y_TICKS, false);
+    return elb_axis_fit(from_zero ? low : low - margin, high + margin, CHART_Y_TICKS, false);
 }
 
 /* x are epochs and the like: ticks at whole numbers only. */
