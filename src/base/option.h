@@ -3,6 +3,8 @@
 #ifndef ELB_OPTION_H
 #define ELB_OPTION_H
 
+#include <elbow/suggest.h>
+
 #include "base/base.h"
 
 typedef enum elb_option_kind {
@@ -50,7 +52,5 @@ const elb_option *elb_options_find(const elb_section *sections, const char *key,
 /* "int", "real", ... and "a whole number from 1 to 65536", "one of tanh, relu, ..." */
 const char *elb_option_type(const elb_option *option);
 void elb_option_range(const elb_option *option, char *text, size_t size);
-/* The nearest of NULL-terminated `names` to `word` by edit distance, or NULL when none is near enough to suggest. */
-const char *elb_did_you_mean(const char *word, const char *const *names);
 
 #endif

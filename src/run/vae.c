@@ -111,7 +111,9 @@ elb_status elb_config_open_data(const elb_config *config, const char *spec, elb_
 {
     elb_data_options options = config->data;
     if (spec != NULL) snprintf(options.spec, sizeof options.spec, "%s", spec);
-    return elb_dataset_load(config->context, &options, (uint64_t)config->top.seed, part, dataset);
+    ELB_TRY(elb_dataset_load(config->context, &options, (uint64_t)config->top.seed, part, dataset));
+    elb_log(config->context, ELB_LOG_INFO, "%s: %s", elb_dataset_name(*dataset), elb_dataset_describe(*dataset));
+    return ELB_OK;
 }
 
 elb_status elb_vae_check_data(const elb_vae *v, const elb_config *config, const elb_dataset *dataset)
@@ -129,6 +131,15 @@ elb_status elb_vae_check_data(const elb_vae *v, const elb_config *config, const 
     };
     elb_status status = v->model->likelihood->check(v->context, &range);
     return status == ELB_OK ? ELB_OK : elb_fail_in(v->context, status, "%s", elb_dataset_name(dataset));
+}
+
+elb_status elb_vae_set(elb_vae *v, const char *key, const char *value)
+{
+    char present[ELB_TEXT_MAX];
+    ELB_TRY(elb_config_get(v->config, key, present, sizeof present));
+    if (strncmp(key, "data.", 5) != 0)
+        return elb_fail(v->context, ELB_USAGE, "%s belongs to the trained model: only keys of data can be changed", key);
+    return elb_config_set(v->config, key, value);
 }
 
 /* --- in and out ------------------------------------------------------------------------------------------------------ */
