@@ -9,10 +9,10 @@ enum { IMPORTANCE_ROWS = 512 }; /* decoder rows of one tile: samples times data 
 
 /* The running sums of one datum's weights. */
 typedef struct importance_sums {
-    double top;                /* largest log weight so far */
-    double sum, square;        /* of exp(log weight - top), and of its square */
+    double top;                        /* largest log weight so far */
+    double sum, square;                /* of exp(log weight - top), and of its square */
     double log_weight, reconstruction; /* plain sums */
-    double *tail;              /* a heap, least first, of the largest tail_size + 1 log weights */
+    double *tail;                      /* a heap, least first, of the largest tail_size + 1 log weights */
     int64_t kept;
 } importance_sums;
 
@@ -24,10 +24,10 @@ struct elb_importance {
     int64_t tail_size;
     uint64_t key;
     elb_tape *tape;
-    elb_real *lambda;       /* [BLOCK, P] */
-    elb_real *kl;           /* [BLOCK], closed form */
-    importance_sums *sums;  /* [group] */
-    double *tails;          /* [group, tail_size + 1] */
+    elb_real *lambda;      /* [BLOCK, P] */
+    elb_real *kl;          /* [BLOCK], closed form */
+    importance_sums *sums; /* [group] */
+    double *tails;         /* [group, tail_size + 1] */
 };
 
 /* --- weights --------------------------------------------------------------------------------------------------------- */
@@ -65,7 +65,7 @@ static void importance_weigh(importance_sums *s, int64_t limit, double log_weigh
         s->square *= scale * scale;
         s->top = log_weight;
     }
-    double weight = exp(log_weight - s->top);
+    double weight = s->top > -INFINITY ? exp(log_weight - s->top) : 0;
     s->sum += weight;
     s->square += weight * weight;
     importance_keep(s, limit, log_weight);
@@ -74,8 +74,8 @@ static void importance_weigh(importance_sums *s, int64_t limit, double log_weigh
 static elb_status importance_conclude(elb_importance *e, importance_sums *s, int64_t index, elb_importance_result *r)
 {
     if (isnan(s->log_weight) || s->top == -INFINITY || s->top == INFINITY)
-        return elb_fail(e->context, ELB_NUMERIC, "an importance weight of datum %lld is not a finite number",
-                        (long long)index);
+        return elb_fail(e->context, ELB_NUMERIC, "the importance weights of datum %lld of the block are not finite",
+                        (long long)index + 1);
     double k = (double)e->samples;
     r->log_likelihood = s->top + log(s->sum / k);
     r->elbo = e->posterior->type->kl_to_prior != NULL ? s->reconstruction / k : s->log_weight / k;
@@ -134,7 +134,7 @@ static elb_status importance_group(elb_importance *e, int64_t at, int64_t count,
         ELB_TRY(importance_tile(e, at, count, datum, x, first, samples));
     }
     for (int64_t b = 0; b < count; b++) {
-        ELB_TRY(importance_conclude(e, &e->sums[b], (int64_t)datum[at + b], &results[at + b]));
+        ELB_TRY(importance_conclude(e, &e->sums[b], at + b, &results[at + b]));
         if (e->posterior->type->kl_to_prior != NULL) results[at + b].elbo -= (double)e->kl[at + b];
     }
     return ELB_OK;

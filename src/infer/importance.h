@@ -12,7 +12,7 @@
 #include "model/model.h"
 #include "posterior/posterior.h"
 
-enum { ELB_IMPORTANCE_BLOCK = 128 }; /* data encoded together */
+enum { ELB_IMPORTANCE_BLOCK = 128 }; /* the most data encoded together */
 
 typedef struct elb_importance_result {
     double log_likelihood; /* IWAE-K, nats */

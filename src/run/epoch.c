@@ -2,12 +2,13 @@
 #include <string.h>
 
 #include "infer/importance.h"
+#include "run/blocks.h"
 #include "run/schedule.h"
 #include "run/trainer.h"
 
 enum { EPOCH_ACTIVE_DATA = 500 };
 #define EPOCH_ACTIVE_VARIANCE 0.01
-#define EPOCH_COLLAPSED_KL 0.1 /* nats: below it the latent says next to nothing about the data */
+#define EPOCH_COLLAPSED_KL    0.1 /* nats: below it the latent says next to nothing about the data */
 
 static double epoch_total(const elb_tensor *x)
 {
@@ -69,36 +70,28 @@ elb_status elb_active_units(const elb_vae *vae, const elb_dataset *data, int64_t
     return status;
 }
 
-static elb_status epoch_blocks(const elb_vae *vae, const elb_dataset *data, elb_importance *e, elb_real *x, double *elbo)
+typedef struct epoch_validation {
+    elb_importance *importance;
+    double total; /* of the ELBO */
+} epoch_validation;
+
+static elb_status epoch_validate_block(void *user, const elb_block *block)
 {
-    const elb_machine *machine;
-    ELB_TRY(elb_machine_of(vae->context, &machine));
-    elb_batch_spec spec = elb_config_batch_spec(vae->config, 0);
-    int64_t n = elb_dataset_count(data), indices[ELB_IMPORTANCE_BLOCK];
-    uint64_t datum[ELB_IMPORTANCE_BLOCK];
+    epoch_validation *v = user;
     elb_importance_result results[ELB_IMPORTANCE_BLOCK];
-    *elbo = 0;
-    for (int64_t first = 0; first < n; first += ELB_IMPORTANCE_BLOCK) {
-        int64_t count = n - first < ELB_IMPORTANCE_BLOCK ? n - first : ELB_IMPORTANCE_BLOCK;
-        for (int64_t i = 0; i < count; i++) {
-            indices[i] = first + i;
-            datum[i] = data->origin + (uint64_t)(first + i);
-        }
-        elb_dataset_batch(data, machine->kernels, &spec, indices, count, x);
-        ELB_TRY(elb_importance_block(e, count, datum, x, results));
-        for (int64_t i = 0; i < count; i++) *elbo += results[i].elbo / (double)n;
-    }
+    ELB_TRY(elb_importance_block(v->importance, block->count, block->datum, block->x, results));
+    for (int64_t i = 0; i < block->count; i++) v->total += results[i].elbo;
     return ELB_OK;
 }
 
 elb_status elb_validation_elbo(const elb_vae *vae, const elb_dataset *data, double *elbo)
 {
-    elb_importance *e;
-    ELB_TRY(elb_importance_create(vae->context, vae->model, vae->posterior, 1, (uint64_t)vae->config->top.seed, &e));
-    elb_real *x = elb_alloc(vae->context, ELB_IMPORTANCE_BLOCK * vae->model->data, sizeof *x);
-    elb_status status = x != NULL ? epoch_blocks(vae, data, e, x, elbo) : ELB_MEMORY;
-    elb_free(vae->context, x);
-    elb_importance_destroy(e);
+    epoch_validation v = {.total = 0};
+    uint64_t seed = (uint64_t)vae->config->top.seed;
+    ELB_TRY(elb_importance_create(vae->context, vae->model, vae->posterior, 1, seed, &v.importance));
+    elb_status status = elb_blocks_visit(vae, data, 0, 0, epoch_validate_block, &v);
+    elb_importance_destroy(v.importance);
+    *elbo = v.total / (double)elb_dataset_count(data);
     return status;
 }
 
@@ -134,10 +127,11 @@ static elb_status epoch_warn_of_collapse(elb_trainer *t)
     if (t->at.warned || !warm || (t->at.active_units > 0 && t->at.last_kl >= EPOCH_COLLAPSED_KL)) return ELB_OK;
     t->at.warned = 1;
     char text[256];
-    snprintf(text, sizeof text,
-             "posterior collapse: %lld of %lld latent units are active and the KL is %.3g nats; try objective.warmup=kl, "
-             "a smaller decoder, or a smaller likelihood variance",
-             (long long)t->at.active_units, (long long)elb_vae_latent_size(t->vae), t->at.last_kl);
+    snprintf(
+        text, sizeof text,
+        "posterior collapse: %lld of %lld latent units are active and the KL is %.3g nats; try objective.warmup=kl, "
+        "a smaller decoder, or a smaller likelihood variance",
+        (long long)t->at.active_units, (long long)elb_vae_latent_size(t->vae), t->at.last_kl);
     elb_log(t->context, ELB_LOG_WARNING, "%s", text);
     return elb_trainer_log(t, "warning", json_pack("{s:I,s:s}", "epoch", (json_int_t)t->at.epoch, "message", text));
 }

@@ -89,7 +89,7 @@ static void report_put_evaluation_tile(const elb_report *r, const json_t *e)
     elb_html_number(elb_json_number(e, "log_likelihood_nats"), 2, number);
     elb_html_number(elb_json_number(e, "standard_error"), 2, error);
     elb_html_number(elb_json_number(e, "samples"), 0, samples);
-    snprintf(note, sizeof note, "\xc2\xb1 %s nats per datum, %s data, %s, %s samples", error, report_text(e, "part"),
+    snprintf(note, sizeof note, "\xc2\xb1 %s nats per datum, %s, %s, %s samples", error, report_text(e, "data"),
              report_text(e, "estimator"), samples);
     report_put_tile(r, "Log-likelihood", number, note);
 }
@@ -164,7 +164,7 @@ typedef struct report_column {
 
 static const report_column report_columns[] = {
     {"estimator", "Estimator", -1},
-    {"part", "Data", -1},
+    {"data", "Data", -1},
     {"n", "Number of data", 0},
     {"samples", "Samples", 0},
     {"log_likelihood_nats", "Log-likelihood, nats per datum", 2},
