@@ -38,10 +38,10 @@ static void add_log(elb_context *c, const char *folder, int epochs)
 static void add_evaluation(elb_context *c, const char *folder, const char *file, const char *estimator, int samples,
                            double value)
 {
-    json_t *e = json_pack("{s:s, s:f, s:f, s:f, s:i, s:i, s:o, s:o, s:i, s:s, s:s, s:s}", "estimator", estimator,
+    json_t *e = json_pack("{s:s, s:f, s:f, s:f, s:i, s:i, s:o, s:o, s:i, s:s, s:s}", "estimator", estimator,
                           "log_likelihood_nats", value, "standard_error", 0.91234, "bits_per_dim", 0.425831, "samples",
                           samples, "n", 10000, "ess", json_null(), "k_hat", json_real(0.61), "seed", 7, "binarisation",
-                          "dynamic", "data", "fashion-mnist", "part", "test");
+                          "dynamic", "data", "fashion-mnist (test)");
     assert_int_equal(elb_json_save(c, support_path(folder, file), e), ELB_OK);
 }
 
@@ -134,7 +134,7 @@ static void test_whole_run(void **state)
     static const char *const parts[] = {
         "with 50 latent dimensions on &lt;odd&gt; &amp; &quot;name&quot;: bernoulli likelihood",
         /* tiles: the tightest estimate, the last epoch */
-        "<dd>-231.40 <small>\xc2\xb1 0.91 nats per datum, test data, iwae, 5000 samples</small>",
+        "<dd>-231.40 <small>\xc2\xb1 0.91 nats per datum, fashion-mnist (test), iwae, 5000 samples</small>",
         "<dt>ELBO, training data</dt><dd>-288.00 ",
         "<dd>25.13 <small>nats per datum, 2 of 3 units active",
         "<dd>8 min 00 s <small>12 epochs</small>",
