@@ -8,10 +8,11 @@ add_custom_target(tests)
 add_custom_target(tests_quick)
 add_custom_target(tests_threads)
 
-# elbow_support(library real): tests/support.c for one type of number.
+# elbow_support(library real): tests/*support.c for one type of number.
 function(elbow_support library real)
     set(support ${library}_support)
-    add_library(${support} OBJECT EXCLUDE_FROM_ALL ${CMAKE_SOURCE_DIR}/tests/support.c)
+    file(GLOB sources CONFIGURE_DEPENDS tests/*support.c)
+    add_library(${support} OBJECT EXCLUDE_FROM_ALL ${sources})
     target_include_directories(${support} PRIVATE src include tests ${cmocka_INCLUDE_DIRS})
     target_compile_definitions(${support} PRIVATE ELBOW_REAL=${real})
     elbow_flags(${support})
