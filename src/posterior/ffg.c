@@ -65,6 +65,7 @@ const elb_posterior_type elb_posterior_ffg = {
     .encode = ffg_encode,
     .sample = ffg_sample,
     .mean = ffg_mean,
+    .log_variance = ffg_log_variance,
     .log_density = ffg_log_density,
     .kl_to_prior = ffg_kl_to_prior,
 };

@@ -31,6 +31,7 @@ typedef struct elb_posterior_type {
     elb_tensor *(*encode)(elb_posterior *q, elb_tape *t, elb_tensor *x);  /* REQUIRED: [B,D] -> lambda [B,P] */
     elb_draw (*sample)(elb_posterior *q, elb_tape *t, elb_tensor *lambda, const elb_noise *noise, elb_log_q log_q); /* REQUIRED */
     elb_tensor *(*mean)(elb_posterior *q, elb_tape *t, elb_tensor *lambda);        /* REQUIRED: E_q[z], [B,Z] */
+    elb_tensor *(*log_variance)(elb_posterior *q, elb_tape *t, elb_tensor *lambda); /* OPTIONAL: log Var_q[z], [B,Z] */
     elb_tensor *(*log_density)(elb_posterior *q, elb_tape *t, elb_tensor *lambda, elb_tensor *z); /* OPTIONAL: [S,B] */
     elb_tensor *(*kl_to_prior)(elb_posterior *q, elb_tape *t, elb_tensor *lambda); /* OPTIONAL: closed form per
                                                                                        coordinate, [B,Z] */
