@@ -17,10 +17,11 @@ enum {
 };
 static const double bar_plain_interval = 10, bar_json_interval = 1; /* seconds */
 
-static bool bar_environment_set(const char *name)
+/* An empty variable is as good as none. */
+static const char *bar_environment(const char *name)
 {
     const char *value = getenv(name);
-    return value && *value;
+    return value && *value ? value : NULL;
 }
 
 /* The first of these that is set decides, as in setlocale(3). */
@@ -28,9 +29,8 @@ static bool bar_unicode(void)
 {
     const char *const names[] = {"LC_ALL", "LC_CTYPE", "LANG"};
     for (int i = 0; i < 3; i++) {
-        if (!bar_environment_set(names[i])) continue;
-        const char *value = getenv(names[i]);
-        return strstr(value, "UTF-8") || strstr(value, "utf8") || strstr(value, "utf-8");
+        const char *value = bar_environment(names[i]);
+        if (value) return strstr(value, "UTF-8") || strstr(value, "utf8") || strstr(value, "utf-8");
     }
     return false;
 }
@@ -38,12 +38,12 @@ static bool bar_unicode(void)
 progress_bar progress_bar_make(FILE *out, progress_style style, const volatile sig_atomic_t *asked)
 {
     bool terminal = isatty(fileno(out)) == 1;
-    const char *term = getenv("TERM");
+    const char *term = bar_environment("TERM");
     if (style == PROGRESS_AUTO) style = terminal && term && strcmp(term, "dumb") != 0 ? PROGRESS_BAR : PROGRESS_PLAIN;
     return (progress_bar){.out = out,
                           .asked = asked,
                           .style = style,
-                          .color = terminal && !bar_environment_set("NO_COLOR"),
+                          .color = terminal && !bar_environment("NO_COLOR"),
                           .unicode = bar_unicode(),
                           .told = -1};
 }

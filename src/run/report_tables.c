@@ -220,6 +220,7 @@ void elb_report_put_last_epoch(const elb_report *r)
     } rows[] = {
         {{"elbo", "ELBO, training data", 3}, "nats per datum"},
         {{"validation_elbo", "ELBO, validation data", 3}, "nats per datum"},
+        {{"bound", "Training objective", 3}, "nats per datum"},
         {{"reconstruction", "Reconstruction, E log p(x|z)", 3}, "nats per datum"},
         {{"kl", "KL(q(z|x) || p(z))", 3}, "nats per datum"},
         {{"active_units", "Active units", 0}, "latent dimensions"},
@@ -274,7 +275,7 @@ static void report_put_start(const elb_report *r)
 void elb_report_put_facts(const elb_report *r)
 {
     static const char *const keys[][2] = {
-        {"data.spec", "data"},
+        {"data.spec", "source of the data"},
         {"data.binarise", "binarisation"},
         {"data.validation", "data held out for validation"},
         {"model.latent", "latent dimensions"},

@@ -314,13 +314,15 @@ elb_status elb_safetensors_open(elb_context *c, const char *path, elb_safetensor
     elb_status status = elb_file_read(c, path, safetensors_file_limit, &bytes, &size);
     if (status == ELB_DATA) return elb_fail_in(c, ELB_MODEL, "not a model file");
     if (status != ELB_OK) return status;
-    status = elb_safetensors_parse(c, bytes, size, file);
-    if (status == ELB_OK) {
-        (*file)->owned = bytes;
-        return ELB_OK;
+    elb_safetensors *f = NULL;
+    status = elb_safetensors_parse(c, bytes, size, &f);
+    if (!f) {
+        elb_free(c, bytes);
+        return elb_fail_in(c, status, "'%s'", path);
     }
-    elb_free(c, bytes);
-    return elb_fail_in(c, status, "'%s'", path);
+    f->owned = bytes;
+    *file = f;
+    return ELB_OK;
 }
 
 void elb_safetensors_close(elb_safetensors *file)

@@ -117,7 +117,8 @@ elb_status elb_image_grid(elb_context *c, const elb_image_items *items, elb_imag
         return elb_fail(c, ELB_USAGE, "images of %" PRId64 " channels cannot be shown; expected 1 or 3",
                         items->channels);
     image_layout l = image_lay_out(items);
-    ELB_TRY(elb_image_create(c, l.width, l.height, (int)items->channels, IMAGE_GROUND, image));
+    elb_status status = elb_image_create(c, l.width, l.height, (int)items->channels, IMAGE_GROUND, image);
+    if (!*image) return status;
     bool pairs = items->values[1] != NULL;
     int64_t cell_width = items->width * l.scale + IMAGE_GAP, cell_height = items->height * l.scale + IMAGE_GAP;
     int64_t group = pairs ? 2 * cell_height - IMAGE_GAP + IMAGE_GROUP_GAP : cell_height;
@@ -127,7 +128,7 @@ elb_status elb_image_grid(elb_context *c, const elb_image_items *items, elb_imag
         image_paste(*image, items, items->values[0] + i * size, left, top, l.scale);
         if (pairs) image_paste(*image, items, items->values[1] + i * size, left, top + cell_height, l.scale);
     }
-    return ELB_OK;
+    return status;
 }
 
 elb_status elb_image_draw(elb_context *c, const elb_image_items *items, elb_image **image)
@@ -143,36 +144,36 @@ elb_status elb_image_draw(elb_context *c, const elb_image_items *items, elb_imag
 
 /* --- PNG -------------------------------------------------------------------------------------------------------- */
 
-elb_status elb_image_encode(const elb_image *m, uint8_t **bytes, int64_t *size)
+elb_status elb_image_encode(const elb_image *image, uint8_t **bytes, int64_t *size)
 {
     png_image png = {.version = PNG_IMAGE_VERSION,
-                     .width = (png_uint_32)m->width,
-                     .height = (png_uint_32)m->height,
-                     .format = m->channels == 1 ? PNG_FORMAT_GRAY : PNG_FORMAT_RGB};
+                     .width = (png_uint_32)image->width,
+                     .height = (png_uint_32)image->height,
+                     .format = image->channels == 1 ? PNG_FORMAT_GRAY : PNG_FORMAT_RGB};
     png_alloc_size_t length = PNG_IMAGE_PNG_SIZE_MAX(png);
     *size = 0;
-    *bytes = elb_alloc(m->context, (int64_t)length, 1);
+    *bytes = elb_alloc(image->context, (int64_t)length, 1);
     if (!*bytes) return ELB_MEMORY;
-    if (png_image_write_to_memory(&png, *bytes, &length, 0, m->pixels, 0, NULL)) {
+    if (png_image_write_to_memory(&png, *bytes, &length, 0, image->pixels, 0, NULL)) {
         *size = (int64_t)length;
         return ELB_OK;
     }
-    elb_free(m->context, *bytes);
+    elb_free(image->context, *bytes);
     *bytes = NULL;
-    return elb_fail(m->context, ELB_FAILURE, "libpng could not encode an image: %s", png.message);
+    return elb_fail(image->context, ELB_FAILURE, "libpng could not encode an image: %s", png.message);
 }
 
-elb_status elb_image_save(const elb_image *m, const char *path)
+elb_status elb_image_save(const elb_image *image, const char *path)
 {
     uint8_t *bytes = NULL;
     int64_t size = 0;
     elb_writer *w = NULL;
-    ELB_TRY(elb_image_encode(m, &bytes, &size));
-    elb_status status = elb_writer_open(m->context, path, &w);
+    ELB_TRY(elb_image_encode(image, &bytes, &size));
+    elb_status status = elb_writer_open(image->context, path, &w);
     if (status == ELB_OK) {
         elb_writer_put(w, bytes, (size_t)size); /* commit reports its failure */
         status = elb_writer_commit(w);
     }
-    elb_free(m->context, bytes);
+    elb_free(image->context, bytes);
     return status;
 }
