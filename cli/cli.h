@@ -84,8 +84,8 @@ typedef struct cli_exit_code {
 typedef struct cli_variable {
     const char *name, *meaning;
 } cli_variable;
-extern const cli_exit_code cli_exit_codes[]; /* end with a NULL meaning */
-extern const cli_variable cli_environment[]; /* end with a NULL name */
+extern const cli_exit_code cli_exit_codes[];              /* end with a NULL meaning */
+extern const cli_variable cli_environment[], cli_files[]; /* end with a NULL name */
 void cli_help_page(const cli_verb *verb, FILE *out);
 void cli_help_overview(FILE *out);
 /* Words of `text` in lines of at most `width` columns, every line but the first indented. */

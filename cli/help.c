@@ -13,7 +13,7 @@ const cli_exit_code cli_exit_codes[] = {
     {ELB_USAGE, "an option or a configuration that makes no sense"},
     {ELB_DATA, "data that are corrupt, of the wrong shape, or outside their range"},
     {ELB_MODEL, "a model or checkpoint that is corrupt or does not fit the data"},
-    {ELB_NUMERIC, "a number that is not finite; the last good checkpoint is kept"},
+    {ELB_NUMERIC, "a number that is not finite (the last good checkpoint is kept), or a check of doctor that is off"},
     {ELB_MEMORY, "not enough memory"},
     {ELB_REQUEUE, "SIGTERM: a training run wrote a checkpoint first; run it again with --resume"},
     {ELB_INTERRUPTED, "SIGINT: a training run wrote a checkpoint first; a second SIGINT ends it at once"},
@@ -23,6 +23,17 @@ const cli_exit_code cli_exit_codes[] = {
 const cli_variable cli_environment[] = {
     {"ELBOW_MNIST", "Folder with the four IDX files of MNIST, for --data mnist."},
     {"NO_COLOR", "When set and not empty, the progress bar has no colours."},
+    {NULL, NULL},
+};
+
+const cli_variable cli_files[] = {
+    {"config.yaml", "The complete configuration."},
+    {"model.safetensors", "The model, with PyTorch's names and layout and the configuration in its metadata."},
+    {"state.safetensors", "What --resume goes on from."},
+    {"log.jsonl", "One JSON object per epoch."},
+    {"eval-*.json", "The latest results of eval."},
+    {"images/", "The pictures of sample and reconstruct."},
+    {"report.html", "The page that report writes."},
     {NULL, NULL},
 };
 

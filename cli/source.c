@@ -1,0 +1,34 @@
+/* source.c - opens the data that a trained model is shown. */
+#include "source.h"
+
+#include <string.h>
+
+const char *const cli_parts[] = {"train", "validation", "test", "all", NULL};
+
+static elb_status source_set(void *vae, const char *key, const char *value)
+{
+    return elb_vae_set(vae, key, value);
+}
+
+/* The test part where there is one. Otherwise all of the data, which must not pass unnoticed. */
+static elb_status source_open_test(cli *c, const elb_config *config, elb_dataset **dataset)
+{
+    elb_status status = elb_config_open_data(config, NULL, ELB_PART_TEST, dataset);
+    if (status != ELB_USAGE) return status;
+    CLI_TRY(elb_config_open_data(config, NULL, ELB_PART_ALL, dataset));
+    cli_note(c, "note: there is no test part, so all of the data are used, those of the training among them; "
+                "--part train or validation chooses, data.test holds some out when training");
+    return ELB_OK;
+}
+
+elb_status cli_open_data(cli *c, elb_vae *vae, const cli_source *source, elb_dataset **dataset)
+{
+    char own[1024];
+    const elb_config *config = elb_vae_config(vae);
+    CLI_TRY(elb_config_get(config, "data.spec", own, sizeof own));
+    if (source->data) CLI_TRY(elb_vae_set(vae, "data.spec", source->data));
+    CLI_TRY(cli_set_keys(c, &source->set, source_set, vae));
+    if (source->part != CLI_UNSET) return elb_config_open_data(config, NULL, (elb_part)source->part, dataset);
+    bool foreign = source->data && strcmp(source->data, own) != 0;
+    return foreign ? elb_config_open_data(config, NULL, ELB_PART_ALL, dataset) : source_open_test(c, config, dataset);
+}

@@ -1,0 +1,39 @@
+/* source.h - the options that say which data a trained model is shown. */
+#ifndef ELB_CLI_SOURCE_H
+#define ELB_CLI_SOURCE_H
+
+#include "cli.h"
+
+typedef struct cli_source {
+    const char *data;
+    int part; /* an elb_part, or CLI_UNSET */
+    cli_list set;
+} cli_source;
+
+extern const char *const cli_parts[]; /* in the order of elb_part; end with NULL */
+
+/* Entries of an option table for a struct that has a cli_source named `source`. */
+#define CLI_SOURCE_OPTIONS(type)                                                                                       \
+    {.name = "data",                                                                                                   \
+     .kind = CLI_TEXT,                                                                                                 \
+     .offset = offsetof(type, source.data),                                                                            \
+     .value = "SPEC",                                                                                                  \
+     .words = CLI_WORDS_DATA,                                                                                          \
+     .help = "The data: a file, a folder or a name, as for train; by default what the model was trained with."},       \
+        {.name = "part",                                                                                               \
+         .kind = CLI_CHOICE,                                                                                           \
+         .offset = offsetof(type, source.part),                                                                        \
+         .value = "PART",                                                                                              \
+         .choices = cli_parts,                                                                                         \
+         .help = "Which of the data; by default the test part of what the model was trained with, and all of any "     \
+                 "other data. 'all' of a set with test files is its test part."},                                      \
+    {                                                                                                                  \
+        .name = "set", .kind = CLI_LIST, .offset = offsetof(type, source.set), .value = "KEY=VALUE",                   \
+        .words = CLI_WORDS_KEY,                                                                                        \
+        .help = "A key of data other than in training, such as data.binarise=threshold; may be repeated."              \
+    }
+
+/* Opens the data for `vae`, whose configuration then describes them. */
+elb_status cli_open_data(cli *c, elb_vae *vae, const cli_source *source, elb_dataset **dataset);
+
+#endif
