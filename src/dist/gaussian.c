@@ -111,7 +111,7 @@ elb_tensor *elb_gaussian_log_prob(elb_tape *t, elb_tensor *value, elb_tensor *me
     if (value == NULL || mean == NULL || log_variance == NULL) return NULL;
     elb_tensor *in[] = {value, mean, log_variance}, *largest = value;
     for (int i = 1; i < 3; i++)
-        if (in[i]->rows > largest->rows) largest = in[i];
+        if (in[i]->rows > largest->rows || (in[i]->rows == largest->rows && in[i]->rank > largest->rank)) largest = in[i];
     for (int i = 0; i < 3; i++)
         if (in[i]->cols != largest->cols || in[i]->rows == 0 || largest->rows % in[i]->rows != 0) {
             char a[64], b[64];
