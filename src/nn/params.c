@@ -54,7 +54,12 @@ elb_status elb_params_build(elb_params *p)
 elb_tensor *elb_params_leaf(elb_params *p, elb_tape *t, int64_t index)
 {
     const elb_param *a = &p->at[index];
-    return elb_leaf(t, a->name, p->data + a->offset, p->frozen ? NULL : p->grad + a->offset, a->rank, a->shape);
+    elb_real *grad = p->frozen ? NULL : p->grad + a->offset;
+    elb_tensor *x = elb_leaf(t, a->name, p->data + a->offset, grad, a->rank, a->shape);
+    if (x == NULL) return NULL;
+    x->update = p->update;
+    x->update_at = a->offset;
+    return x;
 }
 
 elb_real *elb_params_data(elb_params *p, int64_t index)

@@ -19,6 +19,7 @@ typedef struct elb_params {
     elb_real *data;   /* [size] */
     elb_real *grad;   /* [size] */
     bool frozen;      /* leaves carry no gradient */
+    const elb_update *update; /* given to every leaf; NULL: none */
 } elb_params;
 
 void elb_params_init(elb_params *p, elb_context *c);

@@ -46,9 +46,9 @@ static elb_status train_prepare(elb_trainer *t)
     t->steps = (n + batch - 1) / batch;
     t->at.best = -INFINITY;
     elb_objective_init(&t->objective, &t->config->objective);
-    ELB_TRY(elb_optimizer_init(&t->optimizer, c, &t->config->optimizer));
+    elb_optimizer_init(&t->optimizer, c, &t->config->optimizer);
     for (int b = 0; b < ELB_VAE_BLOCKS; b++) ELB_TRY(elb_optimizer_add(&t->optimizer, elb_vae_block(t->vae, b)));
-    t->step = (elb_step){.vae = t->vae, .data = t->data, .objective = &t->objective};
+    t->step = (elb_step){.vae = t->vae, .data = t->data, .objective = &t->objective, .optimizer = &t->optimizer};
     ELB_TRY(elb_tape_create(c, &t->step.tape));
     t->order = elb_alloc(c, n, sizeof *t->order);
     t->step.datum = elb_alloc(c, batch, sizeof *t->step.datum);
@@ -128,12 +128,11 @@ static void train_close(elb_trainer *t)
 /* One step on `batch` data that begin at `first` of the epoch's order. */
 static elb_status train_step(elb_trainer *t, int64_t first, int64_t batch)
 {
-    elb_loss loss;
-    ELB_TRY(elb_step_gradient(&t->step, (uint32_t)t->at.epoch, t->order + first, batch, &loss));
-    elb_epoch_add(t, &loss, batch);
     int64_t all = t->steps * t->config->train.epochs;
     double rate = t->config->optimizer.rate * elb_schedule_factor(&t->config->schedule, t->at.total, all);
-    ELB_TRY(elb_optimizer_step(&t->optimizer, rate));
+    elb_loss loss;
+    ELB_TRY(elb_step_take(&t->step, rate, (uint32_t)t->at.epoch, t->order + first, batch, &loss));
+    elb_epoch_add(t, &loss, batch);
     return elb_tape_reset(t->step.tape);
 }
 

@@ -34,6 +34,14 @@ static elb_tensor *elementwise_binary(elb_tape *t, const elb_op *op, elb_tensor 
     return elb_node(t, op, a->rank, a->shape, 2, (elb_tensor *[]){a, b});
 }
 
+/* Whether a's shape may be a proper end of b's, so that b must be the first operand. */
+static bool elementwise_smaller(const elb_tensor *a, const elb_tensor *b)
+{
+    if (a == NULL || b == NULL) return false;
+    int64_t m = a->rows * a->cols, n = b->rows * b->cols;
+    return m < n || (m == n && a->rank < b->rank);
+}
+
 /* --- backward into a broadcast operand ----------------------------------------------------------------------------- */
 
 /* Rows of operand i that a tile owns: the tile's own rows when shapes agree; else all, as one tile does it. */
@@ -123,13 +131,12 @@ const elb_op elb_op_sub = {"sub", {{elb_row_tiles, sub_forward}}, {{elementwise_
 
 elb_tensor *elb_add(elb_tape *t, elb_tensor *a, elb_tensor *b)
 {
-    bool swap = a != NULL && b != NULL && a->rows * a->cols < b->rows * b->cols;
-    return swap ? elementwise_binary(t, &elb_op_add, b, a) : elementwise_binary(t, &elb_op_add, a, b);
+    return elementwise_smaller(a, b) ? elementwise_binary(t, &elb_op_add, b, a) : elementwise_binary(t, &elb_op_add, a, b);
 }
 
 elb_tensor *elb_sub(elb_tape *t, elb_tensor *a, elb_tensor *b)
 {
-    if (a != NULL && b != NULL && a->rows * a->cols < b->rows * b->cols) return elb_affine(t, elb_sub(t, b, a), -1, 0);
+    if (elementwise_smaller(a, b)) return elb_affine(t, elb_sub(t, b, a), -1, 0);
     return elementwise_binary(t, &elb_op_sub, a, b);
 }
 
@@ -175,8 +182,7 @@ const elb_op elb_op_mul = {"mul", {{elb_row_tiles, mul_forward}}, {{elementwise_
 
 elb_tensor *elb_mul(elb_tape *t, elb_tensor *a, elb_tensor *b)
 {
-    bool swap = a != NULL && b != NULL && a->rows * a->cols < b->rows * b->cols;
-    return swap ? elementwise_binary(t, &elb_op_mul, b, a) : elementwise_binary(t, &elb_op_mul, a, b);
+    return elementwise_smaller(a, b) ? elementwise_binary(t, &elb_op_mul, b, a) : elementwise_binary(t, &elb_op_mul, a, b);
 }
 
 /* --- one operand ----------------------------------------------------------------------------------------------------- */

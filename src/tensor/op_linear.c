@@ -6,14 +6,14 @@
  * backward computes the gradients of x, W and b as one bag of tiles. */
 
 enum {
-    LINEAR_ROW_TILE = 128,       /* rows from which on tiles are cut along the rows */
-    LINEAR_FIXED_ROWS = 128,     /* the one height of a block when rows are fixed (elb_tape_fix_rows) */
-    LINEAR_FEW_FLOPS = 500000,   /* below it, one tile: a barrier costs more */
-    LINEAR_WIDE = 512            /* columns from which on four tiles serve better than two */
+    LINEAR_ROW_TILE = 128,     /* rows from which on tiles are cut along the rows */
+    LINEAR_FIXED_ROWS = 128,   /* the one height of a block when rows are fixed (elb_tape_fix_rows) */
+    LINEAR_FEW_FLOPS = 300000, /* below it, one tile: a barrier costs more */
+    LINEAR_SLICE = 28          /* weight rows of one product in linear_dx_share */
 };
 
 typedef struct linear_tiling {
-    int64_t rows, cols;         /* of a tile */
+    int64_t rows, cols; /* of a tile */
     int64_t row_tiles, col_tiles;
 } linear_tiling;
 
@@ -22,16 +22,17 @@ static int64_t linear_divide_up(int64_t a, int64_t b)
     return (a + b - 1) / b;
 }
 
-/* How the product [m,k] x [k,n] is cut: a function of the sizes alone, so that the bits are too. */
-static linear_tiling linear_tile(int64_t m, int64_t n, int64_t k)
+/* How the product [m,k] x [k,n] is cut, columns in pieces of `cols`: a function of the sizes alone, so that the bits are
+ * too. */
+static linear_tiling linear_tile(int64_t m, int64_t n, int64_t k, int64_t cols)
 {
     linear_tiling t = {m, n, 1, 1};
     if (2 * m * n * k < LINEAR_FEW_FLOPS) return t;
     if (m >= LINEAR_ROW_TILE) {
         int64_t pieces = 2 * linear_divide_up(m, 2 * LINEAR_ROW_TILE);
         t.rows = linear_divide_up(linear_divide_up(m, pieces), 8) * 8;
-    } else if (n >= 32) {
-        t.cols = linear_divide_up(linear_divide_up(n, n >= LINEAR_WIDE ? 4 : 2), 8) * 8;
+    } else {
+        t.cols = cols;
     }
     t.row_tiles = linear_divide_up(m, t.rows);
     t.col_tiles = linear_divide_up(n, t.cols);
@@ -64,7 +65,11 @@ static elb_activation linear_activation(const elb_tensor *y)
 
 static linear_tiling linear_forward_tiling(const elb_tensor *y)
 {
-    if (!elb_tape_rows_fixed(y->tape)) return linear_tile(y->rows, y->cols, y->in[0]->cols);
+    if (!elb_tape_rows_fixed(y->tape)) {
+        int64_t begin, end;
+        elb_weight_range(y->in[1], 0, &begin, &end);
+        return linear_tile(y->rows, y->cols, y->in[0]->cols, end);
+    }
     return (linear_tiling){LINEAR_FIXED_ROWS, y->cols, linear_divide_up(y->rows, LINEAR_FIXED_ROWS), 1};
 }
 
@@ -115,57 +120,104 @@ static void linear_slope(const elb_kernels *k, elb_tensor *y, int64_t tile)
     k->activate_backward(linear_activation(y), (end - begin) * y->cols, y->data + begin * y->cols, g, g);
 }
 
-/* The tiles of dx = g W come first, then those of dW = g^T x with their part of db. */
-static linear_tiling linear_dx_tiling(const elb_tensor *y)
-{
-    if (!y->in[0]->needs_grad) return (linear_tiling){1, 1, 0, 0};
-    return linear_tile(y->rows, y->in[0]->cols, y->cols);
-}
-
+/* A tile of the weights' rows gives dW = g^T x and db for these rows and, in a small batch, its share of dx = g W: so a
+ * weight is only ever touched by the thread that updates it. The shares are then summed in the tiles' order. Large
+ * batches cut dx along its rows instead, behind the tiles of dW. */
 static bool linear_trains(const elb_tensor *y)
 {
     return y->in[1]->needs_grad || (y->in[2] != NULL && y->in[2]->needs_grad);
 }
 
-static linear_tiling linear_dw_tiling(const elb_tensor *y)
+static bool linear_shares(const elb_tensor *y)
 {
-    if (!linear_trains(y)) return (linear_tiling){1, 1, 0, 0};
-    return linear_tile(y->cols, y->in[0]->cols, y->rows);
+    return y->in[0]->needs_grad && y->rows < LINEAR_ROW_TILE;
+}
+
+static linear_tiling linear_dx_tiling(const elb_tensor *y)
+{
+    if (!y->in[0]->needs_grad || linear_shares(y)) return (linear_tiling){1, 1, 0, 0};
+    return linear_tile(y->rows, y->in[0]->cols, y->cols, y->in[0]->cols);
+}
+
+static int64_t linear_weight_tiles(const elb_tensor *y)
+{
+    return linear_trains(y) || linear_shares(y) ? elb_weight_tiles(y->in[1]) : 0;
 }
 
 static int64_t linear_backward_tiles(const elb_tensor *y)
 {
-    return linear_count(linear_dx_tiling(y)) + linear_count(linear_dw_tiling(y));
+    return linear_weight_tiles(y) + linear_count(linear_dx_tiling(y));
 }
 
-static void linear_db(const elb_kernels *k, elb_tensor *y, linear_block at)
+static void linear_db(const elb_kernels *k, elb_tensor *y, int64_t begin, int64_t end)
 {
-    elb_real *db = y->in[2]->grad + at.row;
-    if (!y->accumulate[2]) memset(db, 0, (size_t)at.rows * sizeof *db);
-    for (int64_t r = 0; r < y->rows; r++) k->axpy(at.rows, 1, y->grad + r * y->cols + at.row, db);
+    elb_real *db = y->in[2]->grad + begin;
+    if (!y->accumulate[2]) memset(db, 0, (size_t)(end - begin) * sizeof *db);
+    for (int64_t r = 0; r < y->rows; r++) k->axpy(end - begin, 1, y->grad + r * y->cols + begin, db);
+}
+
+static elb_real *linear_share(const elb_tensor *y, int64_t tile)
+{
+    return y->scratch + LINEAR_FIXED_ROWS * (y->in[0]->cols + y->cols) + tile * y->rows * y->in[0]->cols;
+}
+
+/* In slices of few weight rows: GEMM libraries prefetch as far past the end of their operand as they were told to read,
+ * and would pull the rows of the thread next door out of its cache just before it updates them. */
+static void linear_dx_share(const elb_kernels *k, elb_tensor *y, int64_t tile, int64_t begin, int64_t end)
+{
+    const elb_tensor *x = y->in[0], *w = y->in[1];
+    for (int64_t row = begin; row < end; row += LINEAR_SLICE) {
+        int64_t rows = end - row < LINEAR_SLICE ? end - row : LINEAR_SLICE;
+        k->gemm(false, false, y->rows, x->cols, rows, y->grad + row, y->cols, w->data + row * x->cols, x->cols,
+                row > begin ? 1 : 0, linear_share(y, tile), x->cols);
+    }
+}
+
+static void linear_backward_weights(const elb_kernels *k, elb_tensor *y, int64_t tile)
+{
+    const elb_tensor *x = y->in[0], *w = y->in[1];
+    int64_t begin, end;
+    elb_weight_range(w, tile, &begin, &end);
+    const elb_real *g = y->grad + begin;
+    if (linear_shares(y)) linear_dx_share(k, y, tile, begin, end);
+    if (w->needs_grad)
+        k->gemm(true, false, end - begin, x->cols, y->rows, g, y->cols, x->data, x->cols, y->accumulate[1] ? 1 : 0,
+                w->grad + begin * x->cols, x->cols);
+    if (y->in[2] != NULL && y->in[2]->needs_grad) linear_db(k, y, begin, end);
 }
 
 static void linear_backward(const elb_kernels *k, elb_tensor *y, int64_t tile)
 {
     const elb_tensor *x = y->in[0], *w = y->in[1];
-    linear_tiling dx = linear_dx_tiling(y);
-    if (tile < linear_count(dx)) {
-        linear_block at = linear_block_at(dx, y->rows, x->cols, tile);
-        k->gemm(false, false, at.rows, at.cols, y->cols, y->grad + at.row * y->cols, y->cols, w->data + at.col, x->cols,
-                y->accumulate[0] ? 1 : 0, x->grad + at.row * x->cols + at.col, x->cols);
+    int64_t weights = linear_weight_tiles(y);
+    if (tile < weights) {
+        linear_backward_weights(k, y, tile);
         return;
     }
-    linear_block at = linear_block_at(linear_dw_tiling(y), y->cols, x->cols, tile - linear_count(dx));
-    if (w->needs_grad)
-        k->gemm(true, false, at.rows, at.cols, y->rows, y->grad + at.row, y->cols, x->data + at.col, x->cols,
-                y->accumulate[1] ? 1 : 0, w->grad + at.row * x->cols + at.col, x->cols);
-    if (y->in[2] != NULL && y->in[2]->needs_grad && at.col == 0) linear_db(k, y, at);
+    linear_block at = linear_block_at(linear_dx_tiling(y), y->rows, x->cols, tile - weights);
+    k->gemm(false, false, at.rows, at.cols, y->cols, y->grad + at.row * y->cols, y->cols, w->data + at.col, x->cols,
+            y->accumulate[0] ? 1 : 0, x->grad + at.row * x->cols + at.col, x->cols);
+}
+
+static int64_t linear_sum_tiles(const elb_tensor *y)
+{
+    return linear_shares(y) ? elb_row_tiles(y->in[0]) : 0;
+}
+
+static void linear_sum(const elb_kernels *k, elb_tensor *y, int64_t tile)
+{
+    const elb_tensor *x = y->in[0];
+    int64_t begin, end;
+    elb_row_range(x->rows, x->cols, tile, &begin, &end);
+    int64_t at = begin * x->cols, n = (end - begin) * x->cols;
+    if (!y->accumulate[0]) memset(x->grad + at, 0, (size_t)n * sizeof *x->grad);
+    for (int64_t i = 0; i < elb_weight_tiles(y->in[1]); i++) k->axpy(n, 1, linear_share(y, i) + at, x->grad + at);
 }
 
 const elb_op elb_op_linear = {
     "linear",
     {{linear_forward_tiles, linear_forward}},
-    {{linear_slope_tiles, linear_slope}, {linear_backward_tiles, linear_backward}},
+    {{linear_slope_tiles, linear_slope}, {linear_backward_tiles, linear_backward}, {linear_sum_tiles, linear_sum}},
 };
 
 elb_tensor *elb_linear(elb_tape *t, elb_tensor *x, elb_tensor *w, elb_tensor *b, elb_activation act)
@@ -184,7 +236,9 @@ elb_tensor *elb_linear(elb_tape *t, elb_tensor *x, elb_tensor *w, elb_tensor *b,
     elb_tensor *y = elb_node(t, &elb_op_linear, x->rank, out, b != NULL ? 3 : 2, (elb_tensor *[]){x, w, b});
     if (y == NULL) return NULL;
     y->with.i[0] = act;
-    if (elb_tape_rows_fixed(t) && y->rows % LINEAR_FIXED_ROWS != 0)
-        y->scratch = elb_tape_alloc(t, LINEAR_FIXED_ROWS * (x->cols + y->cols), sizeof *y->scratch);
+    /* A padded block for fixed rows, then the shares of dx. */
+    int64_t shares = linear_shares(y) ? elb_weight_tiles(w) * x->rows * x->cols : 0;
+    if (shares > 0 || (elb_tape_rows_fixed(t) && y->rows % LINEAR_FIXED_ROWS != 0))
+        y->scratch = elb_tape_alloc(t, LINEAR_FIXED_ROWS * (x->cols + y->cols) + shares, sizeof *y->scratch);
     return elb_tape_failed(t) ? NULL : y;
 }

@@ -6,9 +6,10 @@ static void noise_forward(const elb_kernels *k, elb_tensor *y, int64_t tile)
 {
     const elb_noise *noise = y->with.p[0];
     int64_t begin, end, batch = y->shape[1];
+    uint32_t draw = noise->draw + (noise->step != NULL ? *noise->step : 0);
     elb_row_range(y->rows, y->cols, tile, &begin, &end);
     for (int64_t r = begin; r < end; r++) {
-        elb_stream at = {noise->key, noise->datum[r % batch], noise->draw + (uint32_t)(r / batch)};
+        elb_stream at = {noise->key, noise->datum[r % batch], draw + (uint32_t)(r / batch)};
         k->normal(at, y->cols, y->data + r * y->cols);
     }
 }

@@ -19,6 +19,8 @@ struct elb_tape {
     int64_t count, capacity;
     tape_entry *schedule; /* of the run in progress; kept while no node is added */
     int64_t entries, scheduled;
+    int64_t reverse;      /* the entry that the reverse pass begins with */
+    const elb_tensor *loss;
     bool parallel; /* some entry has more than one tile */
     bool fixed_rows;
     elb_status status;
@@ -222,6 +224,37 @@ int64_t elb_one_tile(const elb_tensor *y)
     return 1;
 }
 
+enum { WEIGHT_SMALL = 4096, WEIGHT_TALL = 512, WEIGHT_GRAIN = 8 };
+
+static int64_t weight_tile_rows(const elb_tensor *w)
+{
+    int64_t pieces = w->rows * w->cols < WEIGHT_SMALL ? 1 : w->rows >= WEIGHT_TALL ? 4 : 2;
+    int64_t rows = (w->rows + pieces - 1) / pieces;
+    return (rows + WEIGHT_GRAIN - 1) / WEIGHT_GRAIN * WEIGHT_GRAIN;
+}
+
+int64_t elb_weight_tiles(const elb_tensor *w)
+{
+    int64_t rows = weight_tile_rows(w);
+    return w->rows * w->cols > 0 ? (w->rows + rows - 1) / rows : 0;
+}
+
+void elb_weight_range(const elb_tensor *w, int64_t tile, int64_t *begin, int64_t *end)
+{
+    int64_t rows = weight_tile_rows(w);
+    *begin = tile * rows;
+    *end = *begin + rows < w->rows ? *begin + rows : w->rows;
+}
+
+static void tape_update(const elb_kernels *k, elb_tensor *x, int64_t tile)
+{
+    int64_t begin, end;
+    elb_weight_range(x, tile, &begin, &end);
+    x->update->run(k, x->update->owner, x->update_at + begin * x->cols, (end - begin) * x->cols);
+}
+
+static const elb_phase tape_update_phase = {elb_weight_tiles, tape_update};
+
 /* --- running ----------------------------------------------------------------------------------------------------- */
 
 /* Marks what the loss reaches, gives it gradients, and settles who stores first and who adds. */
@@ -242,6 +275,7 @@ static elb_status tape_prepare_reverse(elb_tape *t, elb_tensor *loss)
             if (!x->needs_grad) continue;
             y->accumulate[j] = x->reached;
             x->reached = true;
+            x->completed_by = y;
             if (x->grad == NULL) x->grad = elb_tape_alloc(t, x->rows * x->cols, sizeof *x->grad);
         }
     }
@@ -254,35 +288,57 @@ static elb_status tape_prepare_reverse(elb_tape *t, elb_tensor *loss)
     return ELB_OK;
 }
 
-static void tape_schedule_phases(elb_tape *t, elb_tensor *node, const elb_phase *phases)
+/* What the entries since the last barrier leave to be waited for. */
+typedef enum tape_pending { TAPE_NOTHING, TAPE_FIRST_THREAD, TAPE_ALL_THREADS } tape_pending;
+
+static void tape_schedule_entry(elb_tape *t, tape_pending *pending, const elb_phase *phase, elb_tensor *node)
 {
-    for (int i = 0; i < ELB_PHASE_MAX; i++) {
-        if (phases[i].run == NULL) continue;
-        int64_t tiles = phases[i].tiles(node);
-        if (tiles == 0) continue;
-        /* Two phases of one tile follow each other on the first thread: nobody has to wait. */
-        bool lone = t->entries > 0 && t->schedule[t->entries - 1].tiles == 1 && tiles == 1;
-        bool waits = t->entries > 0 && !lone;
-        t->schedule[t->entries++] = (tape_entry){&phases[i], node, tiles, waits};
-        t->parallel = t->parallel || tiles > 1;
+    int64_t tiles = phase->tiles(node);
+    if (tiles == 0) return;
+    bool barrier = *pending == TAPE_ALL_THREADS || (*pending == TAPE_FIRST_THREAD && tiles > 1);
+    if (barrier) *pending = TAPE_NOTHING;
+    t->schedule[t->entries++] = (tape_entry){phase, node, tiles, barrier};
+    t->parallel = t->parallel || tiles > 1;
+    /* Nobody in this run waits for an update. */
+    tape_pending leaves = phase == &tape_update_phase ? TAPE_NOTHING : tiles > 1 ? TAPE_ALL_THREADS : TAPE_FIRST_THREAD;
+    if (leaves > *pending) *pending = leaves;
+}
+
+static void tape_schedule_node(elb_tape *t, tape_pending *pending, elb_tensor *node, const elb_phase *phases)
+{
+    for (int i = 0; i < ELB_PHASE_MAX; i++)
+        if (phases[i].run != NULL) tape_schedule_entry(t, pending, &phases[i], node);
+}
+
+static void tape_schedule_reverse(elb_tape *t, tape_pending *pending, elb_tensor *y)
+{
+    tape_schedule_node(t, pending, y, y->op->backward);
+    for (int j = 0; j < ELB_INPUT_MAX && y->in[j] != NULL; j++) {
+        elb_tensor *x = y->in[j];
+        if (x->update == NULL || !x->needs_grad || x->completed_by != y) continue;
+        tape_schedule_entry(t, pending, &tape_update_phase, x);
+        x->completed_by = NULL; /* once, also when y takes x twice */
     }
 }
 
-static elb_status tape_schedule(elb_tape *t, const elb_tensor *loss)
+static elb_status tape_schedule(elb_tape *t, elb_tensor *loss)
 {
     if (t->scheduled != t->count) {
-        t->schedule = elb_tape_alloc(t, 2 * ELB_PHASE_MAX * t->count + 1, sizeof *t->schedule);
+        t->schedule = elb_tape_alloc(t, (2 * ELB_PHASE_MAX + 1) * t->count, sizeof *t->schedule);
         if (t->schedule == NULL) return t->status;
         t->scheduled = t->count;
     }
     t->entries = 0;
     t->parallel = false;
+    t->loss = loss;
+    tape_pending pending = TAPE_NOTHING;
     for (int64_t i = 0; i < t->count; i++)
-        if (t->nodes[i]->op != NULL) tape_schedule_phases(t, t->nodes[i], t->nodes[i]->op->forward);
+        if (t->nodes[i]->op != NULL) tape_schedule_node(t, &pending, t->nodes[i], t->nodes[i]->op->forward);
+    t->reverse = t->entries;
     if (loss == NULL) return ELB_OK;
+    if (pending != TAPE_NOTHING) pending = TAPE_ALL_THREADS; /* every thread looks at the loss before it goes on */
     for (int64_t i = t->count - 1; i >= 0; i--)
-        if (t->nodes[i]->op != NULL && t->nodes[i]->reached)
-            tape_schedule_phases(t, t->nodes[i], t->nodes[i]->op->backward);
+        if (t->nodes[i]->op != NULL && t->nodes[i]->reached) tape_schedule_reverse(t, &pending, t->nodes[i]);
     return ELB_OK;
 }
 
@@ -294,6 +350,7 @@ static void tape_walk(void *argument, int thread)
     for (int64_t i = 0; i < t->entries; i++) {
         const tape_entry *e = &t->schedule[i];
         if (e->barrier && threads > 1) elb_pool_barrier(t->machine->pool);
+        if (i == t->reverse && !isfinite(t->loss->data[0])) return;
         for (int64_t tile = thread; tile < e->tiles; tile += threads) e->phase->run(k, e->node, tile);
     }
 }

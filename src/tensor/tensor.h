@@ -11,7 +11,7 @@
 
 #include "kernels/pool.h"
 
-enum { ELB_RANK_MAX = 4, ELB_INPUT_MAX = 3, ELB_PHASE_MAX = 2 };
+enum { ELB_RANK_MAX = 4, ELB_INPUT_MAX = 3, ELB_PHASE_MAX = 3 };
 
 typedef struct elb_tape elb_tape;
 typedef struct elb_tensor elb_tensor;
@@ -28,6 +28,13 @@ typedef struct elb_op {
     const char *name;
     elb_phase forward[ELB_PHASE_MAX], backward[ELB_PHASE_MAX];
 } elb_op;
+
+/* What is done to a parameter as soon as its gradient is complete, tile by tile on the thread that computed it: numbers
+ * at .. at+count-1 of the owner's block. */
+typedef struct elb_update {
+    void (*run)(const elb_kernels *k, void *owner, int64_t at, int64_t count);
+    void *owner;
+} elb_update;
 
 struct elb_tensor {
     elb_tape *tape;
@@ -46,6 +53,9 @@ struct elb_tensor {
         elb_real r[4];
         const void *p[4];
     } with; /* the op's constants */
+    const elb_update *update;  /* leaves only; NULL: none */
+    int64_t update_at;         /* where the leaf begins in the owner's block */
+    elb_tensor *completed_by;  /* the node whose backward completes this leaf's gradient */
     elb_tensor *late; /* a tensor recorded later that backward reads (elb_scale_gradient) */
     elb_real *scratch;
 };
@@ -54,8 +64,9 @@ elb_status elb_tape_create(elb_context *c, elb_tape **tape);
 void elb_tape_destroy(elb_tape *t);
 /* Forgets every tensor; keeps the memory. The same step again then allocates nothing from the heap. */
 elb_status elb_tape_reset(elb_tape *t);
-/* Computes every node; with a loss (one element), then the gradients of all leaves that have `grad`. May be repeated
- * after the leaves' data have changed. ELB_NUMERIC when the loss is not finite: names the first non-finite tensor. */
+/* Computes every node; with a loss (one element), then the gradients of all leaves that have `grad`, and their updates.
+ * May be repeated after the leaves' data have changed. ELB_NUMERIC when the loss is not finite: names the first
+ * non-finite tensor, and nothing was updated. */
 elb_status elb_tape_run(elb_tape *t, elb_tensor *loss);
 elb_context *elb_tape_context(const elb_tape *t);
 const elb_machine *elb_tape_machine(const elb_tape *t);
@@ -84,11 +95,15 @@ elb_tensor *elb_named(elb_tensor *x, const char *name);        /* x may be NULL 
 const char *elb_shape_text(const elb_tensor *x, char text[64]);
 
 /* Tiles of whole rows, about ELB_TILE elements each. */
-enum { ELB_TILE = 8192 };
+enum { ELB_TILE = 2048 };
 int64_t elb_row_tiles(const elb_tensor *y);
 void elb_row_range(int64_t rows, int64_t cols, int64_t tile, int64_t *begin, int64_t *end);
 int64_t elb_range_tiles(int64_t rows, int64_t cols);
 int64_t elb_one_tile(const elb_tensor *y);
+/* How the rows of a weight matrix (or a vector, as one row) are shared out, wherever they are read by rows, their gradient
+ * is computed, or they are updated: the same thread meets the same rows each time, and they stay in its cache. */
+int64_t elb_weight_tiles(const elb_tensor *w);
+void elb_weight_range(const elb_tensor *w, int64_t tile, int64_t *begin, int64_t *end);
 
 /* --- ops: shapes in the comments; S samples, B batch, n any width ------------------------------------------------------ */
 /* act(x W^T + b): x [..,n], W [m,n], b [m] or NULL -> [..,m] */
@@ -123,6 +138,7 @@ typedef struct elb_noise {
     uint64_t key;          /* elb_stream_key(...) */
     const uint64_t *datum; /* [B], the data's indices; must live until the run */
     uint32_t draw;         /* number of the first sample */
+    const uint32_t *step;  /* read at every run and added to draw: a tape run again draws anew; NULL: it does not */
     int64_t samples;       /* S */
     const elb_real *fixed; /* instead of random numbers: [S,B,n], for tests; NULL otherwise */
 } elb_noise;

@@ -5,10 +5,9 @@
 
 enum { OPTIMIZER_TILE = 16384 };
 
-elb_status elb_optimizer_init(elb_optimizer *o, elb_context *c, const elb_optimizer_options *options)
+void elb_optimizer_init(elb_optimizer *o, elb_context *c, const elb_optimizer_options *options)
 {
     *o = (elb_optimizer){.context = c, .type = elb_optimizer_types[options->type], .options = *options};
-    return ELB_OK;
 }
 
 void elb_optimizer_free(elb_optimizer *o)
@@ -18,15 +17,24 @@ void elb_optimizer_free(elb_optimizer *o)
     o->blocks = 0;
 }
 
+static void optimizer_update(const elb_kernels *k, void *owner, int64_t at, int64_t count)
+{
+    elb_optimizer_block *block = owner;
+    elb_real *moment[ELB_OPTIMIZER_MOMENTS] = {NULL};
+    for (int i = 0; i < block->optimizer->type->moments; i++) moment[i] = block->moment[i] + at;
+    block->optimizer->type->sweep(k, &block->optimizer->step, count, block->params->data + at, block->params->grad + at,
+                                  moment);
+}
+
 elb_status elb_optimizer_add(elb_optimizer *o, elb_params *params)
 {
     if (o->blocks == ELB_OPTIMIZER_BLOCKS)
         return elb_fail(o->context, ELB_FAILURE, "an optimizer takes at most %d parameter blocks", ELB_OPTIMIZER_BLOCKS);
-    int64_t b = o->blocks++;
-    o->block[b].params = params;
+    elb_optimizer_block *block = &o->block[o->blocks++];
+    *block = (elb_optimizer_block){.optimizer = o, .params = params, .update = {optimizer_update, block}};
     for (int i = 0; i < o->type->moments; i++) {
-        o->block[b].moment[i] = elb_alloc(o->context, params->size, sizeof(elb_real));
-        if (o->block[b].moment[i] == NULL) return ELB_MEMORY;
+        block->moment[i] = elb_alloc(o->context, params->size, sizeof(elb_real));
+        if (block->moment[i] == NULL) return ELB_MEMORY;
     }
     return ELB_OK;
 }
@@ -39,21 +47,35 @@ void elb_optimizer_reset(elb_optimizer *o)
             memset(o->block[b].moment[i], 0, (size_t)o->block[b].params->size * sizeof(elb_real));
 }
 
+void elb_optimizer_begin(elb_optimizer *o, double rate)
+{
+    o->step = o->type->prepare(&o->options, rate, ++o->steps);
+    o->step.weight_decay = (elb_real)o->options.weight_decay;
+    o->step.gradient_scale = 1;
+    for (int64_t b = 0; b < o->blocks; b++) {
+        elb_params *p = o->block[b].params;
+        if (o->options.clip > 0)
+            memset(p->grad, 0, (size_t)p->size * sizeof *p->grad);
+        else
+            p->update = &o->block[b].update;
+    }
+}
+
+/* The gradient's global norm, summed in the parameters' order. */
+static double optimizer_norm(const elb_optimizer *o, const elb_kernels *k)
+{
+    double total = 0;
+    for (int64_t b = 0; b < o->blocks; b++) {
+        const elb_params *p = o->block[b].params;
+        total += (double)k->dot(p->size, p->grad, p->grad);
+    }
+    return sqrt(total);
+}
+
 typedef struct optimizer_sweep {
     elb_optimizer *optimizer;
     const elb_machine *machine;
-    elb_adam_step step;
 } optimizer_sweep;
-
-static void optimizer_update(optimizer_sweep *s, int64_t b, int64_t begin, int64_t count)
-{
-    elb_optimizer *o = s->optimizer;
-    elb_params *p = o->block[b].params;
-    elb_real *moment[ELB_OPTIMIZER_MOMENTS];
-    for (int i = 0; i < ELB_OPTIMIZER_MOMENTS; i++)
-        moment[i] = o->block[b].moment[i] != NULL ? o->block[b].moment[i] + begin : NULL;
-    o->type->sweep(s->machine->kernels, &s->step, count, p->data + begin, p->grad + begin, moment);
-}
 
 static void optimizer_sweep_blocks(void *argument, int thread)
 {
@@ -61,30 +83,19 @@ static void optimizer_sweep_blocks(void *argument, int thread)
     int64_t stride = OPTIMIZER_TILE * (int64_t)elb_pool_threads(s->machine->pool);
     for (int64_t b = 0; b < s->optimizer->blocks; b++) {
         int64_t size = s->optimizer->block[b].params->size;
-        for (int64_t begin = OPTIMIZER_TILE * (int64_t)thread; begin < size; begin += stride)
-            optimizer_update(s, b, begin, size - begin < OPTIMIZER_TILE ? size - begin : OPTIMIZER_TILE);
+        for (int64_t at = OPTIMIZER_TILE * (int64_t)thread; at < size; at += stride)
+            optimizer_update(s->machine->kernels, &s->optimizer->block[b], at,
+                             size - at < OPTIMIZER_TILE ? size - at : OPTIMIZER_TILE);
     }
 }
 
-/* The gradient's global norm, summed in the parameters' order. */
-static double optimizer_norm(const optimizer_sweep *s)
+elb_status elb_optimizer_end(elb_optimizer *o, bool ran)
 {
-    double total = 0;
-    for (int64_t b = 0; b < s->optimizer->blocks; b++) {
-        const elb_params *p = s->optimizer->block[b].params;
-        total += (double)s->machine->kernels->dot(p->size, p->grad, p->grad);
-    }
-    return sqrt(total);
-}
-
-elb_status elb_optimizer_step(elb_optimizer *o, double rate)
-{
+    for (int64_t b = 0; b < o->blocks; b++) o->block[b].params->update = NULL;
+    if (!ran || !(o->options.clip > 0)) return ELB_OK;
     optimizer_sweep s = {.optimizer = o};
     ELB_TRY(elb_machine_of(o->context, &s.machine));
-    s.step = o->type->prepare(&o->options, rate, ++o->steps);
-    s.step.weight_decay = (elb_real)o->options.weight_decay;
-    s.step.gradient_scale = 1;
-    if (o->options.clip > 0) s.step.gradient_scale = (elb_real)fmin(1, o->options.clip / (optimizer_norm(&s) + 1e-6));
+    o->step.gradient_scale = (elb_real)fmin(1, o->options.clip / (optimizer_norm(o, s.machine->kernels) + 1e-6));
     elb_pool_run(s.machine->pool, optimizer_sweep_blocks, &s);
     return ELB_OK;
 }
