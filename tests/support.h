@@ -48,4 +48,7 @@ void support_assert_message(const elb_context *c, const char *part);
 /* |a - b| <= absolute + relative * |b|; fails for NaN on either side. */
 void support_assert_near(double a, double b, double absolute, double relative);
 
+/* Numbers in [-1,1) that depend on (seed, i) alone. */
+double support_number(uint64_t seed, uint64_t i);
+
 #endif

@@ -4,17 +4,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* --- numbers ------------------------------------------------------------------------------------------------------- */
-
-/* splitmix64 (Steele et al. 2014): nothing of the library's own generator. */
-double support_number(uint64_t seed, uint64_t i)
-{
-    uint64_t s = ((seed << 32) + i + 1) * UINT64_C(0x9E3779B97F4A7C15);
-    s = (s ^ s >> 30) * UINT64_C(0xBF58476D1CE4E5B9);
-    s = (s ^ s >> 27) * UINT64_C(0x94D049BB133111EB);
-    return (double)((s ^ s >> 31) >> 40) * 0x1p-23 - 1;
-}
-
 /* --- life ---------------------------------------------------------------------------------------------------------- */
 
 static void vae_configure(elb_config *config, const char *settings)

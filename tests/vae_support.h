@@ -41,7 +41,4 @@ int64_t support_vae_find(support_vae *v, const char *name, int *block);
 elb_loss support_vae_run(support_vae *v);
 double support_vae_loss(support_vae *v);
 
-/* Numbers in [-1,1) that depend on (seed, i) alone. */
-double support_number(uint64_t seed, uint64_t i);
-
 #endif

@@ -102,7 +102,8 @@ static void golden_load(golden *g)
         elb_params *p = support_vae_block(g->vae, b);
         for (int64_t i = 0; i < p->count; i++) {
             const elb_param *a = &p->at[i];
-            assert_int_equal(elb_safetensors_read_real(g->file, a->name, a->rank, a->shape, elb_params_data(p, i)), ELB_OK);
+            assert_int_equal(elb_safetensors_read_real(g->file, a->name, a->rank, a->shape, elb_params_data(p, i)),
+                             ELB_OK);
         }
     }
     elb_real *x = golden_tensor(g, "x", &count);
@@ -198,17 +199,17 @@ static void golden_case(const char *name, const char *kernels, int threads)
     golden_objective(&g, "iwae", (elb_objective_options){.type = 1, .samples = g.samples}, false);
     golden_objective(&g, "stl", (elb_objective_options){.type = 1, .samples = g.samples, .gradient = ELB_GRADIENT_STL},
                      false);
-    golden_objective(&g, "dreg", (elb_objective_options){.type = 1, .samples = g.samples, .gradient = ELB_GRADIENT_DREG},
-                     false);
+    golden_objective(&g, "dreg",
+                     (elb_objective_options){.type = 1, .samples = g.samples, .gradient = ELB_GRADIENT_DREG}, false);
     golden_end(&g);
 }
 
 static void test_tiny_models(void **state)
 {
     static const char *const cases[] = {
-        "bernoulli_elu",         "bernoulli_gated",           "bernoulli_relu",       "bernoulli_softplus",
-        "bernoulli_tanh",        "continuous_bernoulli_tanh", "gaussian_fixed_tanh",  "gaussian_pixel_tanh",
-        "gaussian_predicted_tanh", "gaussian_scalar_linear",  "gaussian_scalar_tanh",
+        "bernoulli_elu",           "bernoulli_gated",           "bernoulli_relu",       "bernoulli_softplus",
+        "bernoulli_tanh",          "continuous_bernoulli_tanh", "gaussian_fixed_tanh",  "gaussian_pixel_tanh",
+        "gaussian_predicted_tanh", "gaussian_scalar_linear",    "gaussian_scalar_tanh",
     };
     (void)state;
     for (const elb_kernels *const *k = elb_kernels_available(); *k != NULL; k++)

@@ -1,0 +1,746 @@
+/* test_ops.c - every op against a plain formula and central differences, in double. */
+#include "grad_support.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "dist/dist.h"
+#include "kernels/tables.h"
+
+#define LOG_2PI 1.8378770664093454836
+
+#define SHAPE(r, ...) .rank = (r), .shape = {__VA_ARGS__}
+
+static const int64_t samples_of[] = {1, 3}, batches_of[] = {1, 2, 5};
+#define COUNT(list) (sizeof(list) / sizeof(list)[0])
+
+/* --- two operands -------------------------------------------------------------------------------------------------- */
+
+typedef enum pair_op { PAIR_ADD, PAIR_SUB, PAIR_MUL } pair_op;
+
+static elb_tensor *pair_build(elb_tape *t, elb_tensor *const *in, const grad_case *c)
+{
+    switch ((pair_op)c->with[0]) {
+    case PAIR_ADD: return elb_add(t, in[0], in[1]);
+    case PAIR_SUB: return elb_sub(t, in[0], in[1]);
+    case PAIR_MUL: return elb_mul(t, in[0], in[1]);
+    }
+    return NULL;
+}
+
+/* The smaller operand's shape is the end of the larger's, so its numbers repeat. */
+static double pair_plain(const grad_case *c, const elb_real *const *in, int64_t i)
+{
+    double a = (double)in[0][i % grad_count(&c->in[0])], b = (double)in[1][i % grad_count(&c->in[1])];
+    switch ((pair_op)c->with[0]) {
+    case PAIR_ADD: return a + b;
+    case PAIR_SUB: return a - b;
+    case PAIR_MUL: return a * b;
+    }
+    return NAN;
+}
+
+static void pair_check(grad_input a, grad_input b)
+{
+    a.low = b.low = -2;
+    a.high = b.high = 2;
+    for (int op = PAIR_ADD; op <= PAIR_MUL; op++)
+        for (int swap = 0; swap < 2; swap++) {
+            grad_case c = {.inputs = 2, .build = pair_build, .plain = pair_plain, .with = {op}};
+            c.in[0] = swap ? b : a;
+            c.in[1] = swap ? a : b;
+            grad_check(&c);
+        }
+}
+
+static void test_pairs(void **state)
+{
+    (void)state;
+    for (size_t s = 0; s < COUNT(samples_of); s++)
+        for (size_t b = 0; b < COUNT(batches_of); b++)
+            for (int64_t z = 1; z <= 4; z += 3) {
+                int64_t n = samples_of[s], m = batches_of[b];
+                grad_input full = {SHAPE(3, n, m, z)};
+                pair_check(full, full);
+                pair_check(full, (grad_input){SHAPE(2, m, z)});
+                pair_check(full, (grad_input){SHAPE(1, z)});
+                pair_check(full, (grad_input){SHAPE(1, 1)});
+                pair_check((grad_input){SHAPE(2, n, m)}, (grad_input){SHAPE(1, m)});
+            }
+    grad_input large = {SHAPE(3, 3, 50, 100)}; /* several tiles, not equally large */
+    pair_check(large, large);
+    pair_check(large, (grad_input){SHAPE(2, 50, 100)});
+    pair_check(large, (grad_input){SHAPE(1, 100)});
+    pair_check(large, (grad_input){SHAPE(1, 1)});
+}
+
+static void test_pairs_of_one(void **state)
+{
+    (void)state;
+    for (int op = PAIR_ADD; op <= PAIR_MUL; op++) {
+        grad_case c = {.inputs = 2, .build = pair_build, .plain = pair_plain, .with = {op}, .twice = true};
+        c.in[0] = c.in[1] = (grad_input){SHAPE(3, 3, 2, 4), .low = -2, .high = 2};
+        grad_check(&c);
+        c.in[0] = c.in[1] = (grad_input){SHAPE(1, 1), .low = -2, .high = 2};
+        grad_check(&c);
+    }
+}
+
+/* --- one operand --------------------------------------------------------------------------------------------------- */
+
+static elb_tensor *affine_build(elb_tape *t, elb_tensor *const *in, const grad_case *c)
+{
+    return elb_affine(t, in[0], c->with[0], c->with[1]);
+}
+
+static double affine_plain(const grad_case *c, const elb_real *const *in, int64_t i)
+{
+    return c->with[0] * (double)in[0][i] + c->with[1];
+}
+
+static elb_tensor *apply_build(elb_tape *t, elb_tensor *const *in, const grad_case *c)
+{
+    return elb_apply(t, (elb_unary)c->with[0], in[0]);
+}
+
+static double apply_plain(const grad_case *c, const elb_real *const *in, int64_t i)
+{
+    double x = (double)in[0][i];
+    switch ((elb_unary)c->with[0]) {
+    case ELB_EXP: return exp(x);
+    case ELB_LOG: return log(x);
+    case ELB_SQUARE: return x * x;
+    case ELB_UNARY_COUNT: break;
+    }
+    return NAN;
+}
+
+static double activation_plain(elb_activation act, double x)
+{
+    switch (act) {
+    case ELB_LINEAR: return x;
+    case ELB_TANH: return tanh(x);
+    case ELB_RELU: return x > 0 ? x : 0;
+    case ELB_ELU: return x > 0 ? x : exp(x) - 1;
+    case ELB_SOFTPLUS: return log(1 + exp(x));
+    case ELB_SIGMOID: return 1 / (1 + exp(-x));
+    case ELB_ACTIVATION_COUNT: break;
+    }
+    return NAN;
+}
+
+static elb_tensor *activate_build(elb_tape *t, elb_tensor *const *in, const grad_case *c)
+{
+    return elb_activate(t, (elb_activation)c->with[0], in[0]);
+}
+
+static double activate_plain(const grad_case *c, const elb_real *const *in, int64_t i)
+{
+    return activation_plain((elb_activation)c->with[0], (double)in[0][i]);
+}
+
+/* Over small shapes and one of several tiles. */
+static void single_check(grad_case c)
+{
+    c.inputs = 1;
+    for (size_t s = 0; s < COUNT(samples_of); s++)
+        for (size_t b = 0; b < COUNT(batches_of); b++) {
+            memcpy(c.in[0].shape, (int64_t[]){samples_of[s], batches_of[b], 3}, 3 * sizeof(int64_t));
+            c.in[0].rank = 3;
+            grad_check(&c);
+        }
+    memcpy(c.in[0].shape, (int64_t[]){3, 50, 100}, 3 * sizeof(int64_t));
+    grad_check(&c);
+}
+
+static void test_affine(void **state)
+{
+    (void)state;
+    single_check((grad_case){
+        .build = affine_build, .plain = affine_plain, .with = {-1.7, 0.3}, .in[0] = {.low = -2, .high = 2}});
+    single_check(
+        (grad_case){.build = affine_build, .plain = affine_plain, .with = {0, 0.3}, .in[0] = {.low = -2, .high = 2}});
+}
+
+static void test_apply(void **state)
+{
+    (void)state;
+    for (int f = 0; f < ELB_UNARY_COUNT; f++)
+        single_check(
+            (grad_case){.build = apply_build, .plain = apply_plain, .with = {f}, .in[0] = {.low = 0.2, .high = 3}});
+}
+
+static void test_activate(void **state)
+{
+    (void)state;
+    for (int act = 0; act < ELB_ACTIVATION_COUNT; act++) /* the gap keeps differences off ReLU's kink */
+        single_check((grad_case){.build = activate_build,
+                                 .plain = activate_plain,
+                                 .with = {act},
+                                 .in[0] = {.low = -3, .high = 3, .gap = 0.01}});
+}
+
+/* --- reductions ---------------------------------------------------------------------------------------------------- */
+
+static elb_tensor *sum_last_build(elb_tape *t, elb_tensor *const *in, const grad_case *c)
+{
+    (void)c;
+    return elb_sum_last(t, in[0]);
+}
+
+static double sum_last_plain(const grad_case *c, const elb_real *const *in, int64_t i)
+{
+    double sum = 0;
+    int64_t n = grad_cols(&c->in[0]);
+    for (int64_t j = 0; j < n; j++) sum += (double)in[0][i * n + j];
+    return sum;
+}
+
+static elb_tensor *mean_all_build(elb_tape *t, elb_tensor *const *in, const grad_case *c)
+{
+    (void)c;
+    return elb_mean_all(t, in[0]);
+}
+
+static double mean_all_plain(const grad_case *c, const elb_real *const *in, int64_t i)
+{
+    double sum = 0;
+    int64_t n = grad_count(&c->in[0]);
+    for (int64_t j = 0; j < n; j++) sum += (double)in[0][i + j];
+    return sum / (double)n;
+}
+
+static elb_tensor *mean_first_build(elb_tape *t, elb_tensor *const *in, const grad_case *c)
+{
+    (void)c;
+    return elb_mean_first(t, in[0]);
+}
+
+static double mean_first_plain(const grad_case *c, const elb_real *const *in, int64_t i)
+{
+    int64_t samples = c->in[0].shape[0], width = grad_count(&c->in[0]) / samples;
+    double sum = 0;
+    for (int64_t s = 0; s < samples; s++) sum += (double)in[0][s * width + i];
+    return sum / (double)samples;
+}
+
+static elb_tensor *log_mean_exp_build(elb_tape *t, elb_tensor *const *in, const grad_case *c)
+{
+    (void)c;
+    return elb_log_mean_exp(t, in[0]);
+}
+
+static double log_mean_exp_plain(const grad_case *c, const elb_real *const *in, int64_t i)
+{
+    int64_t samples = c->in[0].shape[0], width = grad_count(&c->in[0]) / samples;
+    double sum = 0;
+    for (int64_t s = 0; s < samples; s++) sum += exp((double)in[0][s * width + i]);
+    return log(sum / (double)samples);
+}
+
+static void test_reductions(void **state)
+{
+    static const struct {
+        elb_tensor *(*build)(elb_tape *, elb_tensor *const *, const grad_case *);
+        double (*plain)(const grad_case *, const elb_real *const *, int64_t);
+    } ops[] = {{sum_last_build, sum_last_plain},
+               {mean_all_build, mean_all_plain},
+               {mean_first_build, mean_first_plain},
+               {log_mean_exp_build, log_mean_exp_plain}};
+    static const grad_input shapes[] = {
+        {SHAPE(1, 1)},       {SHAPE(1, 7)},       {SHAPE(2, 5, 1)},    {SHAPE(2, 1, 5)},       {SHAPE(2, 3, 130)},
+        {SHAPE(3, 1, 1, 4)}, {SHAPE(3, 3, 5, 2)}, {SHAPE(3, 1, 5, 1)}, {SHAPE(3, 3, 50, 100)},
+    };
+    (void)state;
+    for (size_t o = 0; o < COUNT(ops); o++)
+        for (size_t x = 0; x < COUNT(shapes); x++) {
+            grad_case c = {.inputs = 1, .build = ops[o].build, .plain = ops[o].plain, .in[0] = shapes[x]};
+            c.in[0].low = -3;
+            c.in[0].high = 3;
+            grad_check(&c);
+        }
+}
+
+/* Weights that exp() alone could not take. */
+static void test_log_mean_exp_extremes(void **state)
+{
+    elb_context *c = support_context(NULL);
+    elb_tape *t;
+    elb_real x[8] = {-1e5, 1e5, -745, 3, -1e5, 1e5 + 1, -INFINITY, 3}, g[8];
+    (void)state;
+    assert_int_equal(elb_tape_create(c, &t), ELB_OK);
+    elb_tensor *in = elb_leaf(t, "x", x, g, 2, (int64_t[]){2, 4});
+    elb_tensor *y = elb_log_mean_exp(t, in);
+    assert_int_equal(elb_tape_run(t, elb_mean_all(t, y)), ELB_OK);
+    support_assert_near((double)y->data[0], -1e5, 1e-9, 0);
+    support_assert_near((double)y->data[1], 1e5 + log((1 + exp(1)) / 2), 1e-9, 0);
+    support_assert_near((double)y->data[2], -745 - log(2), 1e-9, 0);
+    support_assert_near((double)y->data[3], 3, 1e-12, 0);
+    const double want[8] = {0.5, 1 / (1 + exp(1)), 1, 0.5, 0.5, exp(1) / (1 + exp(1)), 0, 0.5};
+    for (int i = 0; i < 8; i++) support_assert_near((double)g[i], want[i] / 4, 1e-10, 0);
+    elb_tape_destroy(t);
+    support_context_end(c, NULL);
+}
+
+/* --- shapes -------------------------------------------------------------------------------------------------------- */
+
+static elb_tensor *columns_build(elb_tape *t, elb_tensor *const *in, const grad_case *c)
+{
+    return elb_columns(t, in[0], (int64_t)c->with[0], (int64_t)c->with[1]);
+}
+
+static double columns_plain(const grad_case *c, const elb_real *const *in, int64_t i)
+{
+    int64_t begin = (int64_t)c->with[0], count = (int64_t)c->with[1];
+    return (double)in[0][i / count * grad_cols(&c->in[0]) + begin + i % count];
+}
+
+static void test_columns(void **state)
+{
+    (void)state;
+    for (int64_t begin = 0; begin < 4; begin++)
+        for (int64_t count = 1; count <= 4 - begin; count++) {
+            grad_case c = {
+                .inputs = 1, .build = columns_build, .plain = columns_plain, .with = {(double)begin, (double)count}};
+            c.in[0] = (grad_input){SHAPE(1, 4), .low = -1, .high = 1};
+            grad_check(&c);
+            c.in[0] = (grad_input){SHAPE(3, 3, 5, 4), .low = -1, .high = 1};
+            grad_check(&c);
+        }
+    grad_case large = {.inputs = 1,
+                       .build = columns_build,
+                       .plain = columns_plain,
+                       .with = {30, 60},
+                       .in[0] = {SHAPE(2, 200, 100), .low = -1, .high = 1}};
+    grad_check(&large);
+}
+
+static elb_tensor *broadcast_build(elb_tape *t, elb_tensor *const *in, const grad_case *c)
+{
+    int64_t shape[] = {(int64_t)c->with[1], (int64_t)c->with[2], (int64_t)c->with[3]};
+    int rank = (int)c->with[0];
+    return elb_broadcast(t, in[0], rank, shape + 3 - rank);
+}
+
+static double broadcast_plain(const grad_case *c, const elb_real *const *in, int64_t i)
+{
+    return (double)in[0][i % grad_count(&c->in[0])];
+}
+
+static void test_broadcast(void **state)
+{
+    (void)state;
+    for (int rank = 1; rank <= 3; rank++)
+        for (int one = 0; one < 2; one++) {
+            grad_case c = {.inputs = 1, .build = broadcast_build, .plain = broadcast_plain, .with = {rank, 3, 5, 4}};
+            c.in[0] = (grad_input){SHAPE(1, one ? 1 : 4), .low = -1, .high = 1};
+            grad_check(&c);
+            c.with[3] = 1;
+            c.in[0].shape[0] = 1;
+            grad_check(&c);
+            memcpy(c.with, (double[]){3, 3, 50, 100}, sizeof c.with);
+            c.in[0].shape[0] = one ? 1 : 100;
+            grad_check(&c);
+        }
+}
+
+/* Without a weight it is the identity. */
+static elb_tensor *scale_gradient_build(elb_tape *t, elb_tensor *const *in, const grad_case *c)
+{
+    (void)c;
+    return elb_scale_gradient(t, in[0]);
+}
+
+static double same_plain(const grad_case *c, const elb_real *const *in, int64_t i)
+{
+    (void)c;
+    return (double)in[0][i];
+}
+
+static void test_scale_gradient_alone(void **state)
+{
+    (void)state;
+    single_check((grad_case){.build = scale_gradient_build, .plain = same_plain, .in[0] = {.low = -1, .high = 1}});
+}
+
+/* x -> scaled by weights that are computed from x further down; another consumer takes x as it is. */
+static void scale_check(int64_t samples, int64_t batch, int64_t n)
+{
+    elb_context *c = support_context(NULL);
+    elb_tape *t;
+    int64_t rows = samples * batch;
+    elb_real *x = calloc((size_t)(rows * n), sizeof *x), *g = calloc((size_t)(rows * n), sizeof *g);
+    for (int64_t i = 0; i < rows * n; i++) x[i] = (elb_real)support_number(1, (uint64_t)i);
+    assert_int_equal(elb_tape_create(c, &t), ELB_OK);
+    elb_tensor *in = elb_leaf(t, "x", x, g, 3, (int64_t[]){samples, batch, n});
+    elb_tensor *scaled = elb_scale_gradient(t, in);
+    elb_tensor *square = elb_sum_last(t, elb_apply(t, ELB_SQUARE, scaled)); /* [S,B] */
+    elb_scale_gradient_by(scaled, elb_softmax_first(t, square));
+    elb_tensor *loss = elb_add(t, elb_mean_all(t, square), elb_affine(t, elb_mean_all(t, in), 3, 0));
+    assert_int_equal(elb_tape_run(t, loss), ELB_OK);
+    for (int64_t r = 0; r < rows; r++) {
+        double total = 0, own = exp((double)square->data[r]);
+        for (int64_t s = 0; s < samples; s++) total += exp((double)square->data[s * batch + r % batch]);
+        for (int64_t j = 0; j < n; j++) {
+            double want = own / total * 2 * (double)x[r * n + j] / (double)rows + 3 / (double)(rows * n);
+            support_assert_near((double)g[r * n + j], want, 1e-12, 1e-10);
+        }
+    }
+    elb_tape_destroy(t);
+    support_context_end(c, NULL);
+    free(x);
+    free(g);
+}
+
+static void test_scale_gradient(void **state)
+{
+    (void)state;
+    scale_check(1, 1, 1);
+    scale_check(3, 2, 4);
+    scale_check(3, 50, 100);
+}
+
+static void test_stop_gradient(void **state)
+{
+    elb_context *c = support_context(NULL);
+    elb_tape *t;
+    elb_real x[3] = {1, -2, 3}, g[3] = {9, 9, 9};
+    (void)state;
+    assert_int_equal(elb_tape_create(c, &t), ELB_OK);
+    elb_tensor *in = elb_leaf(t, "x", x, g, 1, (int64_t[]){3});
+    elb_tensor *stopped = elb_stop_gradient(t, in);
+    elb_tensor *loss = elb_mean_all(t, elb_mul(t, in, stopped)); /* x * constant: the gradient is x, not 2x */
+    assert_false(stopped->needs_grad);
+    assert_int_equal(elb_tape_run(t, loss), ELB_OK);
+    for (int i = 0; i < 3; i++) support_assert_near((double)g[i], (double)x[i] / 3, 1e-15, 0);
+    elb_tape_destroy(t);
+    support_context_end(c, NULL);
+}
+
+/* --- constants: no gradient flows ------------------------------------------------------------------------------------ */
+
+static elb_tensor *softmax_build(elb_tape *t, elb_tensor *const *in, const grad_case *c)
+{
+    (void)c;
+    return elb_softmax_first(t, in[0]);
+}
+
+static double softmax_plain(const grad_case *c, const elb_real *const *in, int64_t i)
+{
+    int64_t samples = c->in[0].shape[0], width = grad_count(&c->in[0]) / samples;
+    double sum = 0;
+    for (int64_t s = 0; s < samples; s++) sum += exp((double)in[0][s * width + i % width]);
+    return exp((double)in[0][i]) / sum;
+}
+
+static void test_softmax_first(void **state)
+{
+    elb_context *c = support_context(NULL);
+    elb_tape *t;
+    elb_real x[2] = {1, -2}, g[2] = {9, 9};
+    (void)state;
+    single_check(
+        (grad_case){.build = softmax_build, .plain = softmax_plain, .in[0] = {.low = -3, .high = 3, .constant = true}});
+    assert_int_equal(elb_tape_create(c, &t), ELB_OK);
+    elb_tensor *in = elb_leaf(t, "x", x, g, 1, (int64_t[]){2});
+    elb_tensor *y = elb_softmax_first(t, in);
+    assert_false(y->needs_grad);
+    assert_int_equal(elb_tape_run(t, elb_mean_all(t, elb_mul(t, in, y))), ELB_OK);
+    for (int i = 0; i < 2; i++) support_assert_near((double)g[i], (double)y->data[i] / 2, 1e-15, 0);
+    elb_tape_destroy(t);
+    support_context_end(c, NULL);
+}
+
+enum { NOISE_SAMPLES = 3, NOISE_BATCH = 4, NOISE_WIDTH = 6 };
+static uint64_t noise_datum[NOISE_BATCH] = {7, 0, UINT64_C(1) << 40, 3};
+
+static elb_tensor *noise_build(elb_tape *t, elb_tensor *const *in, const grad_case *c)
+{
+    elb_noise noise = {.key = 5, .datum = noise_datum, .draw = 2, .samples = NOISE_SAMPLES};
+    (void)in;
+    return elb_noise_normal(t, &noise, NOISE_BATCH, NOISE_WIDTH, (uint32_t)c->with[0]);
+}
+
+/* Each row straight from the generator, which test_kernels_random.c holds to published vectors. */
+static double noise_plain(const grad_case *c, const elb_real *const *in, int64_t i)
+{
+    elb_real row[NOISE_WIDTH];
+    int64_t r = i / NOISE_WIDTH;
+    (void)in;
+    uint64_t key = 5 + (uint64_t)c->with[0] * UINT64_C(0x9E3779B97F4A7C15);
+    elb_kernels_reference.normal((elb_stream){key, noise_datum[r % NOISE_BATCH], (uint32_t)(2 + r / NOISE_BATCH)},
+                                 NOISE_WIDTH, row);
+    return (double)row[i % NOISE_WIDTH];
+}
+
+static void test_noise(void **state)
+{
+    (void)state;
+    for (int lane = 0; lane < 3; lane++) {
+        grad_case c = {.build = noise_build, .plain = noise_plain, .with = {lane}};
+        grad_check(&c);
+    }
+}
+
+/* --- linear -------------------------------------------------------------------------------------------------------- */
+
+static elb_tensor *linear_build(elb_tape *t, elb_tensor *const *in, const grad_case *c)
+{
+    return elb_linear(t, in[0], in[1], c->inputs == 3 ? in[2] : NULL, (elb_activation)c->with[0]);
+}
+
+static double linear_plain(const grad_case *c, const elb_real *const *in, int64_t i)
+{
+    int64_t n = grad_cols(&c->in[0]), m = c->in[1].shape[0], row = i / m, out = i % m;
+    double sum = c->inputs == 3 ? (double)in[2][out] : 0;
+    for (int64_t j = 0; j < n; j++) sum += (double)in[0][row * n + j] * (double)in[1][out * n + j];
+    return activation_plain((elb_activation)c->with[0], sum);
+}
+
+static void linear_check(grad_input x, int64_t out, int inputs, elb_activation act, bool fixed)
+{
+    int64_t n = grad_cols(&x);
+    double scale = 1 / sqrt((double)n);
+    grad_case c = {.inputs = inputs, .build = linear_build, .plain = linear_plain, .with = {act}, .fixed_rows = fixed};
+    x.low = -1;
+    x.high = 1.1;
+    c.in[0] = x;
+    c.in[1] = (grad_input){SHAPE(2, out, n), .low = -scale, .high = 1.3 * scale};
+    c.in[2] = (grad_input){SHAPE(1, out), .low = 0.05, .high = 0.4}; /* keeps small layers off ReLU's kink */
+    grad_check(&c);
+}
+
+static void test_linear_small(void **state)
+{
+    static const grad_input shapes[] = {{SHAPE(1, 3)}, {SHAPE(2, 1, 3)}, {SHAPE(2, 5, 4)}, {SHAPE(3, 3, 2, 1)}};
+    (void)state;
+    for (int act = 0; act < ELB_ACTIVATION_COUNT; act++)
+        for (size_t x = 0; x < COUNT(shapes); x++)
+            for (int inputs = 2; inputs <= 3; inputs++)
+                for (int fixed = 0; fixed < 2; fixed++)
+                    for (int64_t out = 1; out <= 5; out += 4) {
+                        if (act == ELB_RELU && inputs == 2) continue; /* has its kink where a product may be */
+                        linear_check(shapes[x], out, inputs, (elb_activation)act, fixed);
+                    }
+}
+
+/* Sizes at which products are cut along rows, along columns, into two and into four, with remainders. */
+static void test_linear_tiled(void **state)
+{
+    (void)state;
+    linear_check((grad_input){SHAPE(2, 300, 45)}, 37, 3, ELB_TANH, false);
+    linear_check((grad_input){SHAPE(3, 3, 45, 45)}, 50, 3, ELB_LINEAR, false);
+    linear_check((grad_input){SHAPE(2, 5, 200)}, 301, 3, ELB_TANH, false);
+    linear_check((grad_input){SHAPE(2, 3, 170)}, 515, 2, ELB_LINEAR, false);
+    linear_check((grad_input){SHAPE(2, 3, 515)}, 170, 3, ELB_SOFTPLUS, false);
+    linear_check((grad_input){SHAPE(2, 300, 45)}, 37, 3, ELB_TANH, true);
+    linear_check((grad_input){SHAPE(2, 256, 20)}, 9, 2, ELB_LINEAR, true);
+}
+
+/* --- likelihoods and densities ------------------------------------------------------------------------------------- */
+
+static elb_tensor *bernoulli_build(elb_tape *t, elb_tensor *const *in, const grad_case *c)
+{
+    return c->with[0] == 0 ? elb_bernoulli_log_prob(t, in[0], in[1])
+                           : elb_continuous_bernoulli_log_prob(t, in[0], in[1]);
+}
+
+/* The continuous one's constant by the integral it normalises: Simpson's rule on e^(a x) over [0,1]. */
+static double continuous_constant(double a)
+{
+    enum { PARTS = 512 };
+    double sum = 1 + exp(a);
+    for (int i = 1; i < PARTS; i++) sum += (i % 2 ? 4 : 2) * exp(a * i / PARTS);
+    return -log(sum / (3 * PARTS));
+}
+
+static double bernoulli_plain(const grad_case *c, const elb_real *const *in, int64_t i)
+{
+    int64_t n = grad_cols(&c->in[1]), row = i % grad_rows(&c->in[0]);
+    double sum = 0;
+    for (int64_t j = 0; j < n; j++) {
+        double x = (double)in[0][row * n + j], a = (double)in[1][i * n + j];
+        sum += c->with[0] == 0 ? x * a - log(1 + exp(a)) : x * a + continuous_constant(a);
+    }
+    return sum;
+}
+
+static void test_bernoulli(void **state)
+{
+    (void)state;
+    for (int kind = 0; kind < 2; kind++) {
+        grad_case c = {.inputs = 2, .build = bernoulli_build, .plain = bernoulli_plain, .with = {kind}};
+        for (size_t s = 0; s < COUNT(samples_of); s++)
+            for (size_t b = 0; b < COUNT(batches_of); b++) {
+                int64_t n = samples_of[s], m = batches_of[b];
+                c.in[1] = (grad_input){SHAPE(3, n, m, 3), .low = -2, .high = 2};
+                c.in[0] = (grad_input){SHAPE(2, m, 3), .low = 0, .high = 1, .constant = true};
+                grad_check(&c);
+                c.in[0] = (grad_input){SHAPE(1, 3), .low = 0, .high = 1, .constant = true};
+                grad_check(&c);
+            }
+        c.in[0] = (grad_input){SHAPE(2, 20, 200), .low = 0, .high = 1, .constant = true};
+        c.in[1] = (grad_input){SHAPE(3, 3, 20, 200), .low = -2, .high = 2};
+        grad_check(&c);
+    }
+}
+
+static elb_tensor *gaussian_build(elb_tape *t, elb_tensor *const *in, const grad_case *c)
+{
+    (void)c;
+    return elb_gaussian_log_prob(t, in[0], in[1], in[2]);
+}
+
+static double gaussian_plain(const grad_case *c, const elb_real *const *in, int64_t i)
+{
+    int64_t n = grad_cols(&c->in[0]);
+    double sum = 0, value[3];
+    for (int64_t j = 0; j < n; j++) {
+        for (int k = 0; k < 3; k++) value[k] = (double)in[k][i % grad_rows(&c->in[k]) * n + j];
+        sum += -0.5 * (LOG_2PI + value[2] + pow(value[0] - value[1], 2) / exp(value[2]));
+    }
+    return sum;
+}
+
+static void gaussian_check(grad_input a, grad_input b, grad_input c, bool twice)
+{
+    grad_case g = {.inputs = 3, .build = gaussian_build, .plain = gaussian_plain, .in = {a, b, c}, .twice = twice};
+    for (int k = 0; k < 3; k++) {
+        g.in[k].low = -1.5;
+        g.in[k].high = 1.5;
+    }
+    grad_check(&g);
+}
+
+/* Every way for the three arguments to be repeated. */
+static void test_gaussian(void **state)
+{
+    (void)state;
+    for (size_t s = 0; s < COUNT(samples_of); s++)
+        for (size_t b = 0; b < COUNT(batches_of); b++) {
+            grad_input of[] = {
+                {SHAPE(3, samples_of[s], batches_of[b], 3)}, {SHAPE(2, batches_of[b], 3)}, {SHAPE(1, 3)}};
+            for (int i = 0; i < 27; i++) gaussian_check(of[i % 3], of[i / 3 % 3], of[i / 9], false);
+        }
+    gaussian_check((grad_input){SHAPE(3, 3, 5, 4)}, (grad_input){SHAPE(3, 3, 5, 4)}, (grad_input){SHAPE(1, 4)}, true);
+    gaussian_check((grad_input){SHAPE(1, 1)}, (grad_input){SHAPE(1, 1)}, (grad_input){SHAPE(1, 1)}, false);
+}
+
+static void test_gaussian_tiled(void **state)
+{
+    grad_input full = {SHAPE(3, 3, 20, 200)}, batch = {SHAPE(2, 20, 200)}, vector = {SHAPE(1, 200)};
+    (void)state;
+    gaussian_check(full, full, full, false);
+    gaussian_check(batch, full, vector, false);
+    gaussian_check(full, batch, batch, false);
+    gaussian_check(full, vector, batch, false);
+}
+
+static elb_tensor *sample_build(elb_tape *t, elb_tensor *const *in, const grad_case *c)
+{
+    (void)c;
+    return elb_gaussian_sample(t, in[0], in[1], in[2]);
+}
+
+static double sample_plain(const grad_case *c, const elb_real *const *in, int64_t i)
+{
+    int64_t at = i % grad_count(&c->in[0]);
+    return (double)in[0][at] + sqrt(exp((double)in[1][at])) * (double)in[2][i];
+}
+
+static elb_tensor *kl_build(elb_tape *t, elb_tensor *const *in, const grad_case *c)
+{
+    (void)c;
+    return elb_gaussian_kl_standard(t, in[0], in[1]);
+}
+
+static double kl_plain(const grad_case *c, const elb_real *const *in, int64_t i)
+{
+    double m = (double)in[0][i], s = (double)in[1][i];
+    (void)c;
+    return 0.5 * (exp(s) + m * m - 1 - s);
+}
+
+static void sample_check(int64_t samples, int64_t batch, int64_t n)
+{
+    grad_input lambda = {SHAPE(2, batch, n), .low = -1.5, .high = 1.5};
+    grad_input eps = {SHAPE(3, samples, batch, n), .low = -2, .high = 2, .constant = true};
+    grad_check(&(grad_case){
+        .inputs = 3, .build = sample_build, .plain = sample_plain, .in = {lambda, lambda, eps}, .together = true});
+    grad_check(
+        &(grad_case){.inputs = 2, .build = kl_build, .plain = kl_plain, .in = {lambda, lambda}, .together = true});
+}
+
+static void test_sample_and_kl(void **state)
+{
+    (void)state;
+    for (size_t s = 0; s < COUNT(samples_of); s++)
+        for (size_t b = 0; b < COUNT(batches_of); b++) sample_check(samples_of[s], batches_of[b], 3);
+    sample_check(3, 100, 90);
+}
+
+static elb_tensor *standard_build(elb_tape *t, elb_tensor *const *in, const grad_case *c)
+{
+    (void)c;
+    return elb_standard_normal_log_prob(t, in[0]);
+}
+
+static double standard_plain(const grad_case *c, const elb_real *const *in, int64_t i)
+{
+    double sum = 0;
+    int64_t n = grad_cols(&c->in[0]);
+    for (int64_t j = 0; j < n; j++) sum += -0.5 * (LOG_2PI + pow((double)in[0][i * n + j], 2));
+    return sum;
+}
+
+static void test_standard_normal(void **state)
+{
+    (void)state;
+    single_check((grad_case){.build = standard_build, .plain = standard_plain, .in[0] = {.low = -2, .high = 2}});
+}
+
+/* --- whether all ops were here ------------------------------------------------------------------------------------- */
+
+static void registry_check(const elb_op *const *ops)
+{
+    for (; *ops != NULL; ops++)
+        if (!grad_seen(*ops)) fail_msg("the op %s has no case in test_ops.c", (*ops)->name);
+}
+
+/* Runs last. */
+static void test_registry(void **state)
+{
+    (void)state;
+    registry_check(elb_tensor_ops);
+    registry_check(elb_dist_ops);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_pairs),
+        cmocka_unit_test(test_pairs_of_one),
+        cmocka_unit_test(test_affine),
+        cmocka_unit_test(test_apply),
+        cmocka_unit_test(test_activate),
+        cmocka_unit_test(test_reductions),
+        cmocka_unit_test(test_log_mean_exp_extremes),
+        cmocka_unit_test(test_columns),
+        cmocka_unit_test(test_broadcast),
+        cmocka_unit_test(test_scale_gradient_alone),
+        cmocka_unit_test(test_scale_gradient),
+        cmocka_unit_test(test_stop_gradient),
+        cmocka_unit_test(test_softmax_first),
+        cmocka_unit_test(test_noise),
+        cmocka_unit_test(test_linear_small),
+        cmocka_unit_test(test_linear_tiled),
+        cmocka_unit_test(test_bernoulli),
+        cmocka_unit_test(test_gaussian),
+        cmocka_unit_test(test_gaussian_tiled),
+        cmocka_unit_test(test_sample_and_kl),
+        cmocka_unit_test(test_standard_normal),
+        cmocka_unit_test(test_registry),
+    };
+    return cmocka_run_group_tests(tests, NULL, grad_end_group);
+}
