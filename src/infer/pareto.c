@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 enum { PARETO_LEAST = 5, PARETO_GRID = 30, PARETO_GRID_MAX = 4096 };
+#define PARETO_VANISHED (-600.0) /* log of a weight so far below the largest that the fit would overflow */
 
 int64_t elb_pareto_tail_size(int64_t samples)
 {
@@ -15,6 +16,12 @@ static int pareto_compare(const void *a, const void *b)
 {
     double x = *(const double *)a, y = *(const double *)b;
     return (x > y) - (x < y);
+}
+
+/* Index of the first quartile of n sorted numbers. */
+static int64_t pareto_quartile(int64_t n)
+{
+    return (int64_t)((double)n / 4 + 0.5) - 1;
 }
 
 /* The profile's shape at theta: mean log(1 - theta x). */
@@ -31,7 +38,7 @@ static double pareto_theta(const double *x, int64_t n)
     double theta[PARETO_GRID_MAX], level[PARETO_GRID_MAX], mean = 0;
     int64_t grid = PARETO_GRID + (int64_t)sqrt((double)n);
     if (grid > PARETO_GRID_MAX) grid = PARETO_GRID_MAX;
-    double quartile = x[(int64_t)((double)n / 4 + 0.5) - 1];
+    double quartile = x[pareto_quartile(n)];
     for (int64_t j = 0; j < grid; j++) {
         theta[j] = (1 - sqrt((double)grid / ((double)j + 0.5))) / (3 * quartile) + 1 / x[n - 1];
         double k = pareto_shape(x, n, theta[j]);
@@ -49,9 +56,11 @@ double elb_pareto_k(double *tail, int64_t n, double cutoff)
 {
     if (n < PARETO_LEAST) return NAN;
     qsort(tail, (size_t)n, sizeof *tail, pareto_compare);
+    int64_t quartile = pareto_quartile(n);
     double top = tail[n - 1];
+    if (tail[quartile] - top < PARETO_VANISHED) return INFINITY;
     for (int64_t i = 0; i < n; i++) tail[i] = exp(tail[i] - top) - exp(cutoff - top);
-    if (!(tail[(int64_t)((double)n / 4 + 0.5) - 1] > 0)) return NAN;
+    if (!(tail[quartile] > 0)) return NAN;
     double k = pareto_shape(tail, n, pareto_theta(tail, n));
     return ((double)n * k + 5) / ((double)n + 10); /* a prior worth ten data at k = 1/2 */
 }

@@ -9,6 +9,7 @@
 #include "infer/pareto.h"
 #include "run/blocks.h"
 #include "run/json.h"
+#include "run/moments.h"
 #include "run/progress.h"
 
 enum { EVALUATE_BLOCK_SAMPLES = 65536, EVALUATE_LEAST_BATCH = 8 };
@@ -26,12 +27,10 @@ typedef struct evaluate_job {
     const elb_evaluate_settings *settings;
     elb_importance *importance;
     elb_reporter reporter;
-    int64_t n, done;
-    double mean, squares; /* of the estimate: running mean, sum of squared deviations (Welford) */
-    double elbo, ess;     /* running means */
-    double k_hat;         /* sum of the finite ones */
-    int64_t k_hats, bad;  /* finite ones; those above the limit */
-    evaluate_table table; /* all NULL without one */
+    int64_t n;
+    elb_moments value, elbo, ess, k_hat; /* value: of the estimator asked for; k_hat: where it is finite */
+    int64_t bad;                         /* data whose k-hat is above the limit */
+    evaluate_table table;                /* all NULL without one */
 } evaluate_job;
 
 const char *elb_estimator_name(elb_estimator estimator)
@@ -44,16 +43,11 @@ const char *elb_estimator_name(elb_estimator estimator)
 
 static void evaluate_add(evaluate_job *j, const elb_importance_result *r)
 {
-    double value = j->settings->estimator == ELB_ESTIMATE_ELBO ? r->elbo : r->log_likelihood;
-    double n = (double)++j->done, before = value - j->mean;
-    j->mean += before / n;
-    j->squares += before * (value - j->mean);
-    j->elbo += (r->elbo - j->elbo) / n;
-    j->ess += (r->ess - j->ess) / n;
+    elb_moments_add(&j->value, j->settings->estimator == ELB_ESTIMATE_ELBO ? r->elbo : r->log_likelihood);
+    elb_moments_add(&j->elbo, r->elbo);
+    elb_moments_add(&j->ess, r->ess);
+    if (isfinite(r->k_hat)) elb_moments_add(&j->k_hat, r->k_hat);
     j->bad += r->k_hat > EVALUATE_K_HAT_BAD;
-    if (!isfinite(r->k_hat)) return;
-    j->k_hat += r->k_hat;
-    j->k_hats++;
 }
 
 static void evaluate_keep(evaluate_job *j, int64_t index, const elb_importance_result *r)
@@ -79,8 +73,9 @@ static elb_status evaluate_block(void *user, const elb_block *block)
         evaluate_add(j, &results[i]);
         if (j->table.elbo != NULL) evaluate_keep(j, block->first + i, &results[i]);
     }
-    elb_reporter_set(&j->reporter, j->settings->estimator == ELB_ESTIMATE_ELBO ? "ELBO" : "log-likelihood", j->mean);
-    return elb_reporter_update(&j->reporter, j->done);
+    elb_reporter_set(&j->reporter, j->settings->estimator == ELB_ESTIMATE_ELBO ? "ELBO" : "log-likelihood",
+                     j->value.mean);
+    return elb_reporter_update(&j->reporter, j->value.count);
 }
 
 /* --- the table ------------------------------------------------------------------------------------------------------- */
@@ -144,20 +139,20 @@ static int64_t evaluate_batch(const elb_evaluate_settings *s)
 static void evaluate_conclude(const evaluate_job *j, elb_evaluation *r)
 {
     const elb_evaluate_settings *s = j->settings;
-    double n = (double)j->n, size = (double)elb_dataset_size(j->dataset);
+    double size = (double)elb_dataset_size(j->dataset);
     bool fitted = s->estimator == ELB_ESTIMATE_IWAE && elb_pareto_tail_size(s->samples) > 0;
     *r = (elb_evaluation){
         .estimator = s->estimator,
         .samples = s->samples,
         .n = j->n,
         .seed = s->seed,
-        .log_likelihood_nats = j->mean,
-        .standard_error = j->n > 1 ? sqrt(j->squares / (n - 1) / n) : NAN,
-        .bits_per_dim = -j->mean / (size * log(2)),
-        .elbo_nats = j->elbo,
-        .ess = j->ess,
-        .k_hat = fitted && j->k_hats > 0 ? j->k_hat / (double)j->k_hats : NAN,
-        .k_hat_bad = fitted ? (double)j->bad / n : NAN,
+        .log_likelihood_nats = j->value.mean,
+        .standard_error = elb_moments_error(&j->value),
+        .bits_per_dim = -j->value.mean / (size * log(2)),
+        .elbo_nats = j->elbo.mean,
+        .ess = j->ess.mean,
+        .k_hat = fitted && j->k_hat.count > 0 ? j->k_hat.mean : NAN,
+        .k_hat_bad = fitted ? (double)j->bad / (double)j->n : NAN,
         .seconds = j->reporter.clock() - j->reporter.started,
     };
 }
@@ -169,7 +164,7 @@ static elb_status evaluate_run(elb_vae *vae, evaluate_job *j, elb_evaluation *re
     ELB_TRY(evaluate_table_open(j));
     elb_status status = elb_blocks_visit(vae, j->dataset, j->n, evaluate_batch(s), evaluate_block, j);
     bool asked = status != ELB_OK && status == j->reporter.asked;
-    if (status == ELB_OK || asked) elb_reporter_finish(&j->reporter, j->done);
+    if (status == ELB_OK || asked) elb_reporter_finish(&j->reporter, j->value.count);
     ELB_TRY(status);
     evaluate_conclude(j, result);
     return evaluate_table_write(j);
@@ -198,7 +193,7 @@ static json_t *evaluate_object(const elb_vae *vae, const elb_dataset *dataset, c
 {
     char binarisation[ELB_KEY_TEXT] = "";
     elb_config_get(vae->config, "data.binarise", binarisation, sizeof binarisation);
-    return json_pack("{s:o, s:o, s:o, s:s, s:s, s:I, s:I, s:o, s:o, s:o, s:o, s:I, s:s, s:s, s:o, s:s}"
+    return json_pack("{s:o, s:o, s:o, s:s, s:s, s:I, s:I, s:o, s:o, s:o, s:o, s:I, s:s, s:s, s:o, s:s}",
                      "log_likelihood_nats",
                      elb_json_real(e->log_likelihood_nats), "standard_error", elb_json_real(e->standard_error),
                      "bits_per_dim", elb_json_real(e->bits_per_dim), "unit", "nats per datum", "estimator",
