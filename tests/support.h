@@ -1,5 +1,5 @@
 /* support.h - what most tests need: a context whose allocator and writer can be told to fail, temporary folders, files.
- * Every helper fails the running cmocka test when it cannot do its work. */
+ * Every function here fails the running cmocka test when it cannot do its work. */
 #ifndef ELB_TEST_SUPPORT_H
 #define ELB_TEST_SUPPORT_H
 

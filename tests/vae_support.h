@@ -1,5 +1,5 @@
 /* vae_support.h - a small VAE with its data, for tests that need losses and gradients.
- * Every helper fails the running cmocka test when it cannot do its work. */
+ * Every function here fails the running cmocka test when it cannot do its work. */
 #ifndef ELB_TEST_VAE_SUPPORT_H
 #define ELB_TEST_VAE_SUPPORT_H
 

@@ -18,7 +18,7 @@ typedef struct elb_train_result {
     double elbo, kl;         /* of the last epoch, nats per datum, on the training data as trained */
     double validation_elbo;  /* best, NaN without validation data */
     int64_t active_units;    /* latent coordinates with Var_x(E_q[z|x]) > 0.01 (Burda et al. 2016) */
-    double seconds;          /* of training, over all sessions */
+    double seconds;          /* of training, over every stretch of a resumed run */
     bool stopped_early;
 } elb_train_result;
 

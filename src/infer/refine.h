@@ -14,7 +14,8 @@ typedef struct elb_refine_settings {
 
 /* Moves lambda [count, P], in place, from where it stands (an encoder's output, or zeros) towards the maximum of
  * ELBO(lambda; x) = E_q[log p(x|z)] - KL(q||p), by Adam with one fresh sample of z per datum and step, the KL in closed
- * form where the posterior has one (unamortised inference from the encoder: CS236 report, METHODS 2.4).
+ * form where the posterior has one (Hoffman et al. 2013; from the encoder's output: Jain, Samala & Vora, "Improving
+ * inference in latent variable models").
  * x [count, D]; datum[count]: their stream positions. Data do not see each other: each has the gradient of its own ELBO,
  * whatever the batch. The decoder's weight gradients are never computed, and no step after the first allocates.
  * Differs from source: mean and variance are both moved, where its code moves the mean alone.

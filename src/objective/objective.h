@@ -6,7 +6,7 @@
 #include "objective/objective_options.h"
 #include "posterior/posterior.h"
 
-/* The loss and what it is made of; all but `loss` and `log_weight` may be NULL. */
+/* The loss and what it is made of. kl_coordinate and bound may be NULL. */
 typedef struct elb_loss {
     elb_tensor *loss;           /* one element: the mean over the batch, with beta */
     elb_tensor *reconstruction; /* log p(x|z) [S,B] */

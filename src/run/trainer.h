@@ -23,7 +23,7 @@ typedef struct elb_counters {
     int64_t total;           /* steps in all */
     int64_t best_epoch, stale; /* of validation; epochs since */
     double best;             /* validation ELBO; -inf before the first */
-    double seconds;          /* over all sessions */
+    double seconds;          /* over every stretch of a resumed run */
     double last_elbo, last_kl;
     int64_t active_units;
     int64_t warned;          /* of posterior collapse: 0 or 1 */
