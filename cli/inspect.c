@@ -51,6 +51,14 @@ static void inspect_put_list(json_t *list)
     }
 }
 
+/* "nan_count" reads better as "nan count". */
+static int inspect_put_label(const char *key)
+{
+    int width = 0;
+    for (; *key; key++, width++) putchar(*key == '_' ? ' ' : *key);
+    return width;
+}
+
 static void inspect_put(json_t *object)
 {
     const char *key;
@@ -58,12 +66,14 @@ static void inspect_put(json_t *object)
     json_object_foreach(object, key, value)
     {
         if (!json_is_object(value) && !json_is_array(value)) {
-            printf("%-20s ", key);
+            int width = inspect_put_label(key);
+            printf("%*s", width < 20 ? 21 - width : 1, "");
             inspect_put_scalar(value);
             putchar('\n');
             continue;
         }
-        printf("%s\n", key);
+        inspect_put_label(key);
+        putchar('\n');
         if (json_is_array(value)) inspect_put_list(value);
         const char *name;
         json_t *inner;
