@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <elbow/bench.h>
+#include <elbow/doctor.h>
 #include <elbow/version.h>
 
 #include "verbs.h"
@@ -112,7 +113,7 @@ enum { BENCH_CASES = sizeof bench_cases / sizeof *bench_cases };
 
 static void bench_title(const elb_bench_settings *s, char *text, size_t size)
 {
-    static const char *const forms[] = {"training step, batch %lld", "encoder, %lld images", "IWAE-%lld, one image",
+    static const char *const forms[] = {"training step, batch %lld", "encoder, batch %lld", "IWAE-%lld, one image",
                                         "SVI, batch %lld", "random numbers of a step, batch %lld"};
     long long number = s->task == ELB_BENCH_IWAE ? s->samples : s->batch;
     snprintf(text, size, forms[s->task], number);
@@ -213,9 +214,11 @@ static json_t *bench_request(const json_t *request, elb_bench_settings *s)
     return NULL;
 }
 
-static json_t *bench_describe(void)
+static json_t *bench_describe(cli *c)
 {
-    return json_pack("{s:s,s:s}", "version", "elbow " ELBOW_VERSION, "task", "describe");
+    elb_machine_facts facts;
+    if (elb_machine_describe(c->context, &facts) != ELB_OK) return bench_error(elb_context_message(c->context));
+    return json_pack("{s:s,s:s,s:s}", "task", "describe", "version", "elbow " ELBOW_VERSION, "kernels", facts.kernels);
 }
 
 /* A context has one number of threads: a request for another makes a new one. */
@@ -224,7 +227,7 @@ static json_t *bench_answer(cli *c, const bench_options *o, const json_t *reques
     elb_bench_settings settings;
     elb_bench_result r;
     const char *task = json_string_value(json_object_get(request, "task"));
-    if (task && strcmp(task, "describe") == 0) return bench_describe();
+    if (task && strcmp(task, "describe") == 0) return bench_describe(c);
     json_t *answer = bench_request(request, &settings);
     if (answer) return answer;
     const json_t *binarise = json_object_get(request, "binarise");
