@@ -54,8 +54,8 @@ static elb_status table_put_npy(elb_writer *w, const elb_column *column)
 
 static elb_status table_npy(elb_context *c, elb_writer *w, const elb_column *columns, int count)
 {
-    if (count != 1)
-        return elb_fail(c, ELB_USAGE, "an NPY file holds one array and not %d: name the file .npz or .csv", count);
+    (void)c;
+    (void)count; /* table_format_choose has seen to it */
     return table_put_npy(w, columns);
 }
 
@@ -220,6 +220,25 @@ static table_format table_format_find(const char *path)
     return NULL;
 }
 
+static elb_status table_format_choose(elb_context *c, const char *path, int count, table_format *format)
+{
+    *format = table_format_find(path);
+    if (!*format) return elb_fail(c, ELB_USAGE, "'%s' must end in .npz, .npy or .csv, to say what to write", path);
+    if (*format == table_npy && count != 1)
+        return elb_fail(c, ELB_USAGE, "an NPY file holds one array and not %d: name the file .npz or .csv", count);
+    return ELB_OK;
+}
+
+elb_status elb_table_check(elb_context *c, const char *path, int count)
+{
+    table_format format;
+    elb_writer *w = NULL;
+    ELB_TRY(table_format_choose(c, path, count, &format));
+    ELB_TRY(elb_writer_open(c, path, &w));
+    elb_writer_discard(w);
+    return ELB_OK;
+}
+
 static elb_status table_check(elb_context *c, const elb_column *columns, int count)
 {
     if (count < 1 || count > TABLE_COLUMNS_MAX)
@@ -238,10 +257,10 @@ static elb_status table_check(elb_context *c, const elb_column *columns, int cou
 
 elb_status elb_table_write(elb_context *c, const char *path, const elb_column *columns, int count)
 {
-    table_format format = table_format_find(path);
-    if (!format) return elb_fail(c, ELB_USAGE, "'%s' must end in .npz, .npy or .csv, to say what to write", path);
-    ELB_TRY(table_check(c, columns, count));
+    table_format format;
     elb_writer *w = NULL;
+    ELB_TRY(table_check(c, columns, count));
+    ELB_TRY(table_format_choose(c, path, count, &format));
     ELB_TRY(elb_writer_open(c, path, &w));
     elb_status status = format(c, w, columns, count);
     if (status == ELB_OK) return elb_writer_commit(w);

@@ -19,5 +19,7 @@ typedef struct elb_column {
  * read back the same). The file appears whole or not at all. Errors: ELB_USAGE (another extension, shapes that the
  * format cannot hold), ELB_FAILURE, ELB_MEMORY. */
 elb_status elb_table_write(elb_context *c, const char *path, const elb_column *columns, int count);
+/* Whether elb_table_write could write `count` arrays there, asked before the work that makes them. */
+elb_status elb_table_check(elb_context *c, const char *path, int count);
 
 #endif

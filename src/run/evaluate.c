@@ -12,7 +12,7 @@
 #include "run/moments.h"
 #include "run/progress.h"
 
-enum { EVALUATE_BLOCK_SAMPLES = 65536, EVALUATE_LEAST_BATCH = 8 };
+enum { EVALUATE_BLOCK_SAMPLES = 65536, EVALUATE_LEAST_BATCH = 8, EVALUATE_COLUMNS = 6 };
 #define EVALUATE_K_HAT_BAD 0.7 /* Vehtari et al. 2024, section 3 */
 
 /* Every datum's numbers, for the table. */
@@ -84,6 +84,7 @@ static elb_status evaluate_table_open(evaluate_job *j)
 {
     evaluate_table *t = &j->table;
     if (j->settings->per_datum == NULL) return ELB_OK;
+    ELB_TRY(elb_table_check(j->context, j->settings->per_datum, EVALUATE_COLUMNS));
     t->elbo = elb_alloc(j->context, 4 * j->n, sizeof *t->elbo);
     t->index = elb_alloc(j->context, 2 * j->n, sizeof *t->index);
     if (t->elbo == NULL || t->index == NULL) return ELB_MEMORY;
@@ -98,7 +99,7 @@ static elb_status evaluate_table_write(const evaluate_job *j)
 {
     const evaluate_table *t = &j->table;
     if (j->settings->per_datum == NULL) return ELB_OK;
-    elb_column columns[6];
+    elb_column columns[EVALUATE_COLUMNS];
     int count = 0;
     columns[count++] = (elb_column){"index", ELB_COLUMN_INT64, 1, {j->n}, t->index};
     if (elb_dataset_has_labels(j->dataset))
@@ -194,13 +195,12 @@ static json_t *evaluate_object(const elb_vae *vae, const elb_dataset *dataset, c
     char binarisation[ELB_KEY_TEXT] = "";
     elb_config_get(vae->config, "data.binarise", binarisation, sizeof binarisation);
     return json_pack("{s:o, s:o, s:o, s:s, s:s, s:I, s:I, s:o, s:o, s:o, s:o, s:I, s:s, s:s, s:o, s:s}",
-                     "log_likelihood_nats",
-                     elb_json_real(e->log_likelihood_nats), "standard_error", elb_json_real(e->standard_error),
-                     "bits_per_dim", elb_json_real(e->bits_per_dim), "unit", "nats per datum", "estimator",
-                     elb_estimator_name(e->estimator), "samples", (json_int_t)e->samples, "n", (json_int_t)e->n,
-                     "elbo_nats", elb_json_real(e->elbo_nats), "ess", elb_json_real(e->ess), "k_hat",
-                     elb_json_real(e->k_hat), "k_hat_bad", elb_json_real(e->k_hat_bad), "seed", (json_int_t)e->seed,
-                     "binarisation", binarisation, "data", elb_dataset_name(dataset), "seconds",
+                     "log_likelihood_nats", elb_json_real(e->log_likelihood_nats), "standard_error",
+                     elb_json_real(e->standard_error), "bits_per_dim", elb_json_real(e->bits_per_dim), "unit",
+                     "nats per datum", "estimator", elb_estimator_name(e->estimator), "samples", (json_int_t)e->samples,
+                     "n", (json_int_t)e->n, "elbo_nats", elb_json_real(e->elbo_nats), "ess", elb_json_real(e->ess),
+                     "k_hat", elb_json_real(e->k_hat), "k_hat_bad", elb_json_real(e->k_hat_bad), "seed",
+                     (json_int_t)e->seed, "binarisation", binarisation, "data", elb_dataset_name(dataset), "seconds",
                      elb_json_real(e->seconds), "version", ELBOW_VERSION);
 }
 

@@ -9,6 +9,7 @@
 
 /* What keeps the random numbers of latents and of pixels apart: the epoch of their stream. */
 enum { PICTURES_LATENT, PICTURES_PIXELS };
+enum { PICTURES_COLUMNS = 6 };
 
 /* What is shown and written, a row per datum. */
 typedef struct pictures_job {
@@ -132,7 +133,7 @@ static elb_status pictures_tabulate(const pictures_job *j)
 {
     const elb_column_type real = sizeof(elb_real) == sizeof(float) ? ELB_COLUMN_FLOAT : ELB_COLUMN_DOUBLE;
     const int64_t n = j->count, size = j->vae->model->data, latent = j->vae->posterior->latent;
-    const elb_column all[] = {
+    const elb_column all[PICTURES_COLUMNS] = {
         {"x", real, 2, {n, size}, j->original != NULL ? j->original : j->shown},
         {"reconstruction", real, 2, {n, size}, j->original != NULL ? j->shown : NULL},
         {"z", real, 2, {n, latent}, j->z},
@@ -140,9 +141,9 @@ static elb_status pictures_tabulate(const pictures_job *j)
         {"log_variance", real, 2, {n, latent}, j->log_variance},
         {"mean_squared_error", ELB_COLUMN_DOUBLE, 1, {n}, j->error},
     };
-    elb_column columns[sizeof all / sizeof *all];
+    elb_column columns[PICTURES_COLUMNS];
     int count = 0;
-    for (size_t i = 0; i < sizeof all / sizeof *all; i++)
+    for (int i = 0; i < PICTURES_COLUMNS; i++)
         if (all[i].values != NULL) columns[count++] = all[i];
     return elb_table_write(j->vae->context, j->settings->table, columns, count);
 }
@@ -162,6 +163,7 @@ static elb_status pictures_open(pictures_job *j)
         return elb_fail(c, ELB_USAGE, "a picture shows at least 1 datum, not %lld", (long long)j->settings->count);
     if (j->settings->png == NULL && j->settings->table == NULL)
         return elb_fail(c, ELB_USAGE, "there is nothing to write: name a picture (.png) or a table (.npz, .csv)");
+    if (j->settings->table != NULL) ELB_TRY(elb_table_check(c, j->settings->table, PICTURES_COLUMNS));
     ELB_TRY(elb_machine_of(c, &j->machine));
     ELB_TRY(elb_tape_create(c, &j->tape));
     elb_tape_fix_rows(j->tape); /* so that a datum looks the same whatever the count */
