@@ -77,7 +77,7 @@ static image_layout image_lay_out(const elb_image_items *items)
     int64_t largest = items->height > items->width ? items->height : items->width, size = 0;
     if (l.scale < 1) l.scale = largest >= IMAGE_ITEM_SIZE ? 1 : IMAGE_ITEM_SIZE / largest;
     if (l.columns < 1)
-        for (l.columns = 1; l.columns * l.columns * (items->values[1] ? 2 : 1) < items->count;) l.columns++;
+        for (l.columns = 1; l.columns * l.columns < items->count * (items->values[1] ? 2 : 1);) l.columns++;
     if (l.columns > items->count) l.columns = items->count;
     l.rows = (items->count + l.columns - 1) / l.columns;
     l.width = elb_mul_fits(items->width, l.scale, &size) ? image_extent(l.columns, size, IMAGE_GAP) : -1;
