@@ -108,7 +108,7 @@ static int main_unknown(const char *word)
 
 int main(int argc, char **argv)
 {
-    signals_ignore_pipe();
+    signals_ignore_writes();
     const char *word = argc > 1 ? argv[1] : "";
     if (strcmp(word, "--version") == 0) {
         puts("elbow " ELBOW_VERSION);

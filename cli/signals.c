@@ -27,7 +27,8 @@ void signals_catch(void)
     sigaction(SIGTERM, &action, NULL);
 }
 
-void signals_ignore_pipe(void)
+void signals_ignore_writes(void)
 {
     signal(SIGPIPE, SIG_IGN);
+    signal(SIGXFSZ, SIG_IGN);
 }
