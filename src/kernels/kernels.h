@@ -102,6 +102,14 @@ typedef struct elb_kernels {
     void (*bernoulli)(elb_stream at, int64_t n, const elb_real *p, elb_real *x);
 } elb_kernels;
 
+/* Asks for rows x cols numbers with row stride ld all at once. Another core wrote them, and one by one each would cost a
+ * round trip between the cores. */
+static inline void elb_fetch(int64_t rows, int64_t cols, const elb_real *x, int64_t ld)
+{
+    for (int64_t r = 0; r < rows; r++)
+        for (int64_t i = 0; i < cols; i += 64 / (int64_t)sizeof *x) __builtin_prefetch(x + r * ld + i);
+}
+
 /* The table for this processor, or the named one. *table is NULL and ELB_USAGE is returned for a name that is unknown,
  * not built, or not supported by this processor; the message lists those that are. */
 elb_status elb_kernels_select(elb_context *c, const char *name, const elb_kernels **table);

@@ -99,6 +99,7 @@ static void linear_forward(const elb_kernels *k, elb_tensor *y, int64_t tile)
         return;
     }
     elb_real *out = y->data + at.row * y->cols + at.col;
+    if (y->rows < LINEAR_ROW_TILE) elb_fetch(at.rows, x->cols, x->data + at.row * x->cols, x->cols);
     k->gemm(false, true, at.rows, at.cols, x->cols, x->data + at.row * x->cols, x->cols, w->data + at.col * x->cols,
             x->cols, 0, out, y->cols);
     k->activate(linear_activation(y), at.rows, at.cols, b != NULL ? b->data + at.col : NULL, out, y->cols);
@@ -179,6 +180,7 @@ static void linear_backward_weights(const elb_kernels *k, elb_tensor *y, int64_t
     int64_t begin, end;
     elb_weight_range(w, tile, &begin, &end);
     const elb_real *g = y->grad + begin;
+    if (y->rows < LINEAR_ROW_TILE) elb_fetch(y->rows, end - begin, g, y->cols);
     if (linear_shares(y)) linear_dx_share(k, y, tile, begin, end);
     if (w->needs_grad)
         k->gemm(true, false, end - begin, x->cols, y->rows, g, y->cols, x->data, x->cols, y->accumulate[1] ? 1 : 0,
@@ -211,6 +213,7 @@ static void linear_sum(const elb_kernels *k, elb_tensor *y, int64_t tile)
     elb_row_range(x->rows, x->cols, tile, &begin, &end);
     int64_t at = begin * x->cols, n = (end - begin) * x->cols;
     if (!y->accumulate[0]) memset(x->grad + at, 0, (size_t)n * sizeof *x->grad);
+    for (int64_t i = 0; i < elb_weight_tiles(y->in[1]); i++) elb_fetch(1, n, linear_share(y, i) + at, n);
     for (int64_t i = 0; i < elb_weight_tiles(y->in[1]); i++) k->axpy(n, 1, linear_share(y, i) + at, x->grad + at);
 }
 
