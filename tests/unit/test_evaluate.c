@@ -1,0 +1,514 @@
+/* test_evaluate.c - elb_evaluate: the same bits whatever the batch and the threads, its table, JSON, refusals, faults. */
+#include "support.h"
+
+#include <jansson.h>
+#include <malloc.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <elbow/evaluate.h>
+
+#include "run/json.h"
+#include "run/trainer.h"
+
+/* --- a VAE and its data ------------------------------------------------------------------------------------------ */
+
+typedef struct fixture {
+    elb_context *c;
+    elb_config *config;
+    elb_dataset *data;
+    elb_vae *vae;
+} fixture;
+
+/* settings: "model.latent=3 ..." over the defaults. Grey data, a label each. */
+static fixture fixture_over(elb_context *c, int64_t n, int64_t size, const char *settings)
+{
+    fixture f = {.c = c};
+    const elb_machine *machine;
+    assert_int_equal(elb_machine_of(c, &machine), ELB_OK);
+    assert_int_equal(elb_config_create(c, &f.config), ELB_OK);
+    char *copy = strdup(settings), *rest = NULL;
+    for (char *word = strtok_r(copy, " =", &rest); word; word = strtok_r(NULL, " =", &rest))
+        assert_int_equal(elb_config_set(f.config, word, strtok_r(NULL, " =", &rest)), ELB_OK);
+    free(copy);
+    elb_array array = {.type = ELB_ARRAY_F32, .rank = 2, .shape = {n, size}};
+    float *values = elb_alloc(c, n * size, sizeof *values);
+    int32_t *labels = elb_alloc(c, n, sizeof *labels);
+    assert_true(values != NULL && labels != NULL);
+    for (int64_t i = 0; i < n * size; i++)
+        values[i] = (float)(elb_random_word(1, (uint64_t)(i / size), 0, (uint32_t)(i % size)) >> 8) * 0x1p-24F;
+    for (int64_t i = 0; i < n; i++) labels[i] = (int32_t)(i % 10);
+    array.values = values;
+    assert_int_equal(elb_dataset_wrap(c, "grey noise", &array, labels, 1, &f.data), ELB_OK);
+    if (elb_vae_create(f.config, f.data, &f.vae) != ELB_OK) fail_msg("%s", elb_context_message(c));
+    return f;
+}
+
+static fixture fixture_small(elb_context *c, int64_t n)
+{
+    return fixture_over(c, n, 12, "model.latent=3 model.hidden=7 posterior.hidden=6 data.binarise=dynamic");
+}
+
+/* The context stays: it is the test's. */
+static void fixture_close(fixture *f)
+{
+    elb_vae_destroy(f->vae);
+    elb_dataset_destroy(f->data);
+    elb_config_destroy(f->config);
+}
+
+/* --- the same bits ----------------------------------------------------------------------------------------------- */
+
+typedef struct outcome {
+    elb_evaluation result;
+    char *table; /* bytes of the NPZ */
+    size_t size;
+} outcome;
+
+static outcome evaluate_with(const char *kernels, int threads, int64_t n, const char *settings,
+                             elb_evaluate_settings how)
+{
+    elb_settings with = {.threads = threads, .kernels = kernels};
+    elb_context *c;
+    outcome o;
+    assert_int_equal(elb_context_create(&with, &c), ELB_OK);
+    fixture f = fixture_over(c, n, 784, settings);
+    char *folder = support_folder_make();
+    how.per_datum = support_path(folder, "each.npz");
+    if (elb_evaluate(f.vae, f.data, &how, &o.result) != ELB_OK) fail_msg("%s", elb_context_message(c));
+    o.table = support_file_read(how.per_datum, &o.size);
+    fixture_close(&f);
+    elb_context_destroy(c);
+    support_folder_remove(folder);
+    return o;
+}
+
+static void assert_same_bits(const outcome *a, const outcome *b)
+{
+    assert_int_equal(a->size, b->size);
+    assert_memory_equal(a->table, b->table, a->size);
+    assert_memory_equal(&a->result.log_likelihood_nats, &b->result.log_likelihood_nats, sizeof(double));
+    assert_memory_equal(&a->result.standard_error, &b->result.standard_error, sizeof(double));
+    assert_memory_equal(&a->result.elbo_nats, &b->result.elbo_nats, sizeof(double));
+    assert_memory_equal(&a->result.ess, &b->result.ess, sizeof(double));
+    assert_memory_equal(&a->result.k_hat, &b->result.k_hat, sizeof(double));
+}
+
+static void check_same_bits(const char *kernels, const char *settings, int64_t n, int64_t samples)
+{
+    static const struct {
+        int64_t batch;
+        int threads;
+    } ways[] = {{1, 1}, {7, 2}, {100, 3}, {100, 1}, {0, 2}, {1000000, 1}};
+    elb_evaluate_settings how = {.estimator = ELB_ESTIMATE_IWAE, .samples = samples, .seed = 3, .batch = 128};
+    outcome first = evaluate_with(kernels, 1, n, settings, how);
+    assert_true(isfinite(first.result.log_likelihood_nats));
+    for (size_t i = 0; i < sizeof ways / sizeof *ways; i++) {
+        how.batch = ways[i].batch;
+        outcome other = evaluate_with(kernels, ways[i].threads, n, settings, how);
+        assert_same_bits(&first, &other);
+        free(other.table);
+    }
+    how.seed = 4; /* what is compared does depend on something */
+    outcome other = evaluate_with(kernels, 1, n, settings, how);
+    assert_int_equal(other.size, first.size);
+    assert_memory_not_equal(first.table, other.table, first.size);
+    free(other.table);
+    free(first.table);
+}
+
+static void test_same_bits(void **state)
+{
+    (void)state;
+    for (const elb_kernels *const *table = elb_kernels_available(); *table != NULL; table++) {
+        if (table[1] == NULL) { /* plain C is slow */
+            check_same_bits((*table)->name, "model.hidden=16 posterior.hidden=16 data.binarise=dynamic", 105, 1);
+            continue;
+        }
+        check_same_bits((*table)->name, "data.binarise=dynamic", 130, 1);
+        check_same_bits((*table)->name, "model.hidden=500 posterior.hidden=200 data.binarise=static", 105, 5);
+        check_same_bits((*table)->name, "data.binarise=threshold", 9, 700);
+    }
+}
+
+/* --- numbers ----------------------------------------------------------------------------------------------------- */
+
+enum { COLUMNS = 6 };
+
+/* Rows of the CSV: index, label, elbo, log_likelihood, ess, k_hat. */
+static int64_t read_table(const char *path, double (*rows)[COLUMNS], int64_t most)
+{
+    char *text = support_file_read(path, NULL), *line = strchr(text, '\n');
+    assert_true(strncmp(text, "index,label,elbo,log_likelihood,ess,k_hat\n", 42) == 0);
+    int64_t n = 0;
+    for (line++; *line != '\0'; n++) {
+        assert_true(n < most);
+        for (int k = 0; k < COLUMNS; k++) {
+            rows[n][k] = strtod(line, &line);
+            assert_int_equal(*line++, k < COLUMNS - 1 ? ',' : '\n');
+        }
+    }
+    free(text);
+    return n;
+}
+
+static void check_numbers(elb_estimator estimator, int64_t samples)
+{
+    enum { N = 40 };
+    double rows[N][COLUMNS], sum[COLUMNS] = {0}, squares = 0, k_sum = 0;
+    int bad = 0, column = estimator == ELB_ESTIMATE_ELBO ? 2 : 3;
+    elb_context *c = support_context(NULL);
+    fixture f = fixture_small(c, N + 5);
+    char *folder = support_folder_make();
+    elb_evaluate_settings how = {
+        .estimator = estimator, .samples = samples, .limit = N, .seed = 1, .per_datum = support_path(folder, "t.csv")};
+    elb_evaluation r;
+    assert_int_equal(elb_evaluate(f.vae, f.data, &how, &r), ELB_OK);
+    assert_int_equal(read_table(how.per_datum, rows, N), N);
+    for (int i = 0; i < N; i++) {
+        assert_true(rows[i][0] == i && rows[i][1] == i % 10);
+        for (int k = 2; k < COLUMNS; k++) sum[k] += rows[i][k] / N;
+        k_sum += rows[i][5];
+        bad += rows[i][5] > 0.7;
+    }
+    for (int i = 0; i < N; i++) squares += pow(rows[i][column] - sum[column], 2);
+    support_assert_near(r.log_likelihood_nats, sum[column], 0, 1e-12);
+    support_assert_near(r.standard_error, sqrt(squares / (N - 1) / N), 0, 1e-12);
+    support_assert_near(r.bits_per_dim, -sum[column] / (12 * log(2)), 0, 1e-12);
+    support_assert_near(r.elbo_nats, sum[2], 0, 1e-12);
+    support_assert_near(r.ess, sum[4], 0, 1e-12);
+    assert_true(r.n == N && r.samples == samples && r.seed == 1 && r.estimator == estimator && r.seconds >= 0);
+    if (estimator == ELB_ESTIMATE_IWAE && samples >= 25) {
+        support_assert_near(r.k_hat, k_sum / N, 0, 1e-12);
+        support_assert_near(r.k_hat_bad, (double)bad / N, 0, 1e-12);
+    } else {
+        assert_true(isnan(r.k_hat) && isnan(r.k_hat_bad));
+    }
+    fixture_close(&f);
+    support_folder_remove(folder);
+    support_context_end(c, NULL);
+}
+
+static void test_numbers(void **state)
+{
+    (void)state;
+    check_numbers(ELB_ESTIMATE_IWAE, 200);
+    check_numbers(ELB_ESTIMATE_IWAE, 24);
+    check_numbers(ELB_ESTIMATE_ELBO, 200);
+}
+
+static void test_limits(void **state)
+{
+    (void)state;
+    elb_context *c = support_context(NULL);
+    fixture f = fixture_small(c, 6);
+    elb_evaluate_settings how = {.samples = 2, .limit = 100};
+    elb_evaluation all, some, one;
+    assert_int_equal(elb_evaluate(f.vae, f.data, &how, &all), ELB_OK);
+    assert_int_equal(all.n, 6);
+    how.limit = 0;
+    assert_int_equal(elb_evaluate(f.vae, f.data, &how, &some), ELB_OK);
+    assert_true(some.n == 6 && some.log_likelihood_nats == all.log_likelihood_nats);
+    how.limit = 1;
+    assert_int_equal(elb_evaluate(f.vae, f.data, &how, &one), ELB_OK);
+    assert_true(one.n == 1 && isnan(one.standard_error) && isfinite(one.log_likelihood_nats));
+    fixture_close(&f);
+    support_context_end(c, NULL);
+}
+
+/* Training's validation is this estimate, by the same walk. */
+static void test_validation(void **state)
+{
+    (void)state;
+    elb_context *c = support_context(NULL);
+    fixture f = fixture_small(c, 300);
+    elb_evaluate_settings how = {.estimator = ELB_ESTIMATE_ELBO, .samples = 1, .seed = (uint64_t)f.config->top.seed};
+    elb_evaluation r;
+    double elbo;
+    assert_int_equal(elb_evaluate(f.vae, f.data, &how, &r), ELB_OK);
+    assert_int_equal(elb_validation_elbo(f.vae, f.data, &elbo), ELB_OK);
+    support_assert_near(elbo, r.log_likelihood_nats, 0, 1e-12);
+    fixture_close(&f);
+    support_context_end(c, NULL);
+}
+
+/* --- memory ------------------------------------------------------------------------------------------------------ */
+
+typedef struct held {
+    size_t now, most;
+} held;
+
+static void *held_alloc(void *user, void *block, size_t size)
+{
+    held *h = user;
+    if (block) h->now -= malloc_usable_size(block);
+    if (size == 0) {
+        free(block);
+        return NULL;
+    }
+    void *result = realloc(block, size);
+    if (result) h->now += malloc_usable_size(result);
+    if (h->now > h->most) h->most = h->now;
+    return result;
+}
+
+static size_t evaluate_peak(int64_t n, int64_t samples)
+{
+    held h = {0, 0};
+    elb_settings settings = {.threads = 1, .alloc = held_alloc, .user = &h};
+    elb_context *c;
+    assert_int_equal(elb_context_create(&settings, &c), ELB_OK);
+    fixture f = fixture_over(c, n, 784, "model.hidden=50 posterior.hidden=50 data.binarise=dynamic");
+    elb_evaluate_settings how = {.estimator = ELB_ESTIMATE_IWAE, .samples = samples};
+    elb_evaluation r;
+    size_t before = h.now;
+    h.most = h.now;
+    assert_int_equal(elb_evaluate(f.vae, f.data, &how, &r), ELB_OK);
+    assert_int_equal(h.now, before);
+    size_t peak = h.most - before;
+    fixture_close(&f);
+    elb_context_destroy(c);
+    return peak;
+}
+
+static void test_memory(void **state)
+{
+    (void)state;
+    size_t few = evaluate_peak(140, 4), many_data = evaluate_peak(700, 4), many_samples = evaluate_peak(3, 20000);
+    assert_true(few > 100000 && few < 32 << 20);
+    assert_true(many_data <= few + 4096); /* blocks of the same size come a little larger at times */
+    assert_true(many_samples <= 2 * few);
+}
+
+/* --- JSON -------------------------------------------------------------------------------------------------------- */
+
+static void check_object(const json_t *o, const elb_evaluation *r)
+{
+    assert_true(elb_json_number(o, "log_likelihood_nats") == r->log_likelihood_nats);
+    assert_true(elb_json_number(o, "standard_error") == r->standard_error);
+    assert_true(elb_json_number(o, "bits_per_dim") == r->bits_per_dim);
+    assert_true(elb_json_number(o, "elbo_nats") == r->elbo_nats);
+    assert_true(elb_json_number(o, "ess") == r->ess);
+    assert_true(json_is_null(json_object_get(o, "k_hat"))); /* K < 25 */
+    assert_true(json_is_null(json_object_get(o, "k_hat_bad")));
+    assert_true(json_integer_value(json_object_get(o, "samples")) == 10);
+    assert_true(json_integer_value(json_object_get(o, "n")) == 9);
+    assert_true(json_integer_value(json_object_get(o, "seed")) == INT64_MAX);
+    assert_string_equal(json_string_value(json_object_get(o, "estimator")), "iwae");
+    assert_string_equal(json_string_value(json_object_get(o, "binarisation")), "dynamic");
+    assert_string_equal(json_string_value(json_object_get(o, "data")), "grey noise");
+    assert_string_equal(json_string_value(json_object_get(o, "unit")), "nats per datum");
+    assert_string_equal(json_string_value(json_object_get(o, "version")), ELBOW_VERSION);
+    assert_true(elb_json_number(o, "seconds") >= 0);
+}
+
+static void test_json(void **state)
+{
+    (void)state;
+    elb_context *c = support_context(NULL);
+    fixture f = fixture_small(c, 9);
+    char *folder = support_folder_make(), *text;
+    elb_evaluate_settings how = {.estimator = ELB_ESTIMATE_IWAE, .samples = 10, .seed = INT64_MAX};
+    elb_evaluation r;
+    json_t *object;
+    assert_int_equal(elb_evaluate(f.vae, f.data, &how, &r), ELB_OK);
+    assert_int_equal(elb_evaluation_json(f.vae, f.data, &r, &text), ELB_OK);
+    object = json_loads(text, JSON_REJECT_DUPLICATES, NULL);
+    assert_non_null(object);
+    check_object(object, &r);
+    json_decref(object);
+    elb_text_free(c, text);
+
+    assert_int_equal(elb_evaluation_save(f.vae, f.data, &r, folder), ELB_OK);
+    assert_int_equal(elb_json_load(c, support_path(folder, "eval-iwae.json"), &object), ELB_OK);
+    check_object(object, &r);
+    json_decref(object);
+    assert_int_equal(elb_evaluation_save(f.vae, f.data, &r, support_path(folder, "missing")), ELB_FAILURE);
+    assert_string_equal(elb_estimator_name(ELB_ESTIMATE_ELBO), "elbo");
+    assert_string_equal(elb_estimator_name((elb_estimator)7), "unknown");
+    fixture_close(&f);
+    support_folder_remove(folder);
+    support_context_end(c, NULL);
+}
+
+/* --- progress ---------------------------------------------------------------------------------------------------- */
+
+typedef struct told {
+    int calls, last;
+    int64_t done;
+    elb_status answer;
+} told;
+
+static elb_status tell(void *user, const elb_progress *p)
+{
+    told *t = user;
+    t->calls++;
+    t->last += p->last;
+    t->done = p->done;
+    assert_string_equal(p->phase, "evaluating");
+    assert_true(p->done >= 0 && p->done <= p->total && p->total == 30);
+    return t->answer;
+}
+
+static void test_progress(void **state)
+{
+    (void)state;
+    elb_context *c = support_context(NULL);
+    fixture f = fixture_small(c, 30);
+    char *folder = support_folder_make();
+    told t = {.answer = ELB_OK};
+    elb_evaluate_settings how = {.estimator = ELB_ESTIMATE_IWAE,
+                                 .samples = 3,
+                                 .batch = 4,
+                                 .progress = tell,
+                                 .user = &t,
+                                 .per_datum = support_path(folder, "each.npz")};
+    elb_evaluation r;
+    assert_int_equal(elb_evaluate(f.vae, f.data, &how, &r), ELB_OK);
+    assert_true(t.last == 1 && t.done == 30);
+    assert_int_equal(support_folder_count(folder), 1);
+    remove(how.per_datum);
+
+    t = (told){.answer = ELB_INTERRUPTED};
+    assert_int_equal(elb_evaluate(f.vae, f.data, &how, &r), ELB_INTERRUPTED);
+    assert_true(t.last == 1 && t.done == 4);
+    assert_true(isnan(r.log_likelihood_nats));
+    assert_int_equal(support_folder_count(folder), 0);
+    fixture_close(&f);
+    support_folder_remove(folder);
+    support_context_end(c, NULL);
+}
+
+/* --- refusals ---------------------------------------------------------------------------------------------------- */
+
+static void check_refused(fixture *f, const elb_dataset *data, elb_evaluate_settings how, elb_status status,
+                          const char *part)
+{
+    elb_evaluation r;
+    assert_int_equal(elb_evaluate(f->vae, data, &how, &r), status);
+    support_assert_message(f->c, part);
+    assert_true(isnan(r.log_likelihood_nats));
+}
+
+static void test_refusals(void **state)
+{
+    (void)state;
+    fault faults;
+    elb_context *c = support_context(&faults);
+    fixture f = fixture_small(c, 5), wide = fixture_over(c, 5, 13, "model.latent=2 data.binarise=static");
+    elb_evaluate_settings good = {.samples = 2}, how = good;
+    how.samples = 0;
+    check_refused(&f, f.data, how, ELB_USAGE, "number of samples must be in 1..");
+    how = good;
+    how.limit = -1;
+    check_refused(&f, f.data, how, ELB_USAGE, "must be 0 (the default) or more");
+    how = good;
+    how.batch = -1;
+    check_refused(&f, f.data, how, ELB_USAGE, "must be 0 (the default) or more");
+    how = good;
+    how.seed = UINT64_MAX;
+    check_refused(&f, f.data, how, ELB_USAGE, "the seed must be at most");
+    how = good;
+    how.estimator = (elb_estimator)2;
+    check_refused(&f, f.data, how, ELB_USAGE, "choose elbo or iwae");
+    how = good;
+    how.per_datum = "each.json";
+    check_refused(&f, f.data, how, ELB_USAGE, "must end in .npz");
+    how.per_datum = "each.npy";
+    check_refused(&f, f.data, how, ELB_USAGE, "one array and not 6");
+    how.per_datum = "/nonexistent/each.csv";
+    check_refused(&f, f.data, how, ELB_FAILURE, "could not write");
+    check_refused(&f, wide.data, good, ELB_MODEL, "takes data of 12 values");
+    assert_int_equal(elb_config_set(f.vae->config, "data.binarise", "none"), ELB_OK);
+    check_refused(&f, f.data, good, ELB_DATA, "needs values that are 0 or 1");
+    fixture_close(&f);
+    fixture_close(&wide);
+    support_context_end(c, &faults);
+}
+
+static void test_not_finite(void **state)
+{
+    (void)state;
+    elb_context *c = support_context(NULL);
+    fixture f = fixture_small(c, 20);
+    elb_real *bias = elb_mlp_output_bias(&f.vae->model->decoder);
+    bias[3] = NAN;
+    elb_evaluate_settings how = {.samples = 2, .batch = 8};
+    check_refused(&f, f.data, how, ELB_NUMERIC, "grey noise, data 0 to 7: the importance weights of datum 1 of the");
+    fixture_close(&f);
+    support_context_end(c, NULL);
+}
+
+/* --- faults ------------------------------------------------------------------------------------------------------ */
+
+static elb_status evaluate_all(elb_context *c, fixture *f, const char *folder)
+{
+    elb_evaluate_settings how = {
+        .estimator = ELB_ESTIMATE_IWAE, .samples = 30, .batch = 4, .per_datum = support_path(folder, "each.csv")};
+    elb_evaluation r;
+    char *text = NULL;
+    elb_status status = elb_evaluate(f->vae, f->data, &how, &r);
+    if (status == ELB_OK) status = elb_evaluation_json(f->vae, f->data, &r, &text);
+    if (status == ELB_OK) status = elb_evaluation_save(f->vae, f->data, &r, folder);
+    elb_text_free(c, text);
+    return status;
+}
+
+static void test_allocation_failures(void **state)
+{
+    (void)state;
+    fault faults;
+    elb_context *c = support_context(&faults);
+    fixture f = fixture_small(c, 9);
+    char *folder = support_folder_make();
+    elb_status status = ELB_MEMORY;
+    int64_t n = 0, live = faults.live;
+    while (status != ELB_OK) {
+        faults.alloc_countdown = ++n;
+        status = evaluate_all(c, &f, folder);
+        assert_true(status == ELB_OK || status == ELB_MEMORY);
+        assert_int_equal(faults.live, live);
+        assert_true(n < 1000);
+    }
+    assert_true(n > 10);
+    assert_int_equal(support_folder_count(folder), 2);
+    faults.alloc_countdown = 0;
+    fixture_close(&f);
+    support_folder_remove(folder);
+    support_context_end(c, &faults);
+}
+
+static void test_write_failures(void **state)
+{
+    (void)state;
+    fault faults;
+    elb_context *c = support_context(&faults);
+    fixture f = fixture_small(c, 9);
+    char *folder = support_folder_make();
+    faults.write_countdown = 1;
+    assert_int_equal(evaluate_all(c, &f, folder), ELB_FAILURE);
+    support_assert_message(c, "each.csv");
+    assert_int_equal(support_folder_count(folder), 0);
+    faults.write_countdown = 2;
+    assert_int_equal(evaluate_all(c, &f, folder), ELB_FAILURE);
+    support_assert_message(c, "eval-iwae.json");
+    assert_int_equal(support_folder_count(folder), 1);
+    fixture_close(&f);
+    support_folder_remove(folder);
+    support_context_end(c, &faults);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_same_bits),      cmocka_unit_test(test_numbers),
+        cmocka_unit_test(test_limits),         cmocka_unit_test(test_validation),
+        cmocka_unit_test(test_memory),         cmocka_unit_test(test_json),
+        cmocka_unit_test(test_progress),       cmocka_unit_test(test_refusals),
+        cmocka_unit_test(test_not_finite),     cmocka_unit_test(test_allocation_failures),
+        cmocka_unit_test(test_write_failures),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
