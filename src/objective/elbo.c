@@ -3,6 +3,9 @@
 /* The negative ELBO, -E_q[log p(x|z)] + beta KL(q||p) (Kingma & Welling 2014, eq. 3), KL in closed form where the
  * posterior has one, else sampled; S samples averaged.
  *
+ * STL (Roeder et al. 2017) is a statement about the gradient of log q and so needs the KL sampled. DReG is the same here:
+ * every sample is a bound of its own, with a weight of 1.
+ *
  * Entropy annealing (Cremer et al. 2018) maximises E_q[log p(x,z) - beta log q(z|x)] instead, the prior term unscaled:
  * with a closed-form KL that is E_q[log p(x|z)] - KL + (1 - beta) E_q[log q]. */
 
@@ -26,7 +29,8 @@ static elb_tensor *elbo_penalty(const elb_objective *o, elb_tape *t, const elb_l
 static elb_loss elbo_loss(const elb_objective *o, elb_tape *t, elb_model *m, elb_posterior *q, elb_tensor *x,
                           const elb_noise *noise)
 {
-    bool closed = o->options.kl == ELB_KL_CLOSED && q->type->kl_to_prior != NULL;
+    bool plain = o->options.gradient == ELB_GRADIENT_PLAIN;
+    bool closed = o->options.kl == ELB_KL_CLOSED && plain && q->type->kl_to_prior != NULL;
     elb_loss l = {NULL, NULL, NULL, NULL, NULL};
     elb_tensor *lambda = elb_encode(q, t, x);
     elb_draw d = elb_sample(q, t, lambda, noise, elbo_log_q(o, closed));

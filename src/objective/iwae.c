@@ -9,6 +9,13 @@ static elb_loss iwae_loss(const elb_objective *o, elb_tape *t, elb_model *m, elb
 {
     elb_loss l = {NULL, NULL, NULL, NULL, NULL};
     bool plain = o->options.gradient == ELB_GRADIENT_PLAIN, dreg = o->options.gradient == ELB_GRADIENT_DREG;
+    if (dreg && q->type->log_density == NULL) {
+        elb_tape_fail(t, ELB_USAGE,
+                      "objective.gradient=dreg needs the density of any z, which the posterior %s does not "
+                      "have; choose stl or plain",
+                      q->type->name);
+        return l;
+    }
     elb_tensor *lambda = elb_encode(q, t, x);
     elb_tensor *fixed = plain ? lambda : elb_stop_gradient(t, lambda);
     elb_draw d = elb_sample(q, t, lambda, noise, dreg ? ELB_LOG_Q_NONE : plain ? ELB_LOG_Q_FULL : ELB_LOG_Q_SAMPLE);

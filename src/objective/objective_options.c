@@ -25,7 +25,8 @@ const elb_option elb_objective_option_table[] = {
      .offset = offsetof(elb_objective_options, kl),
      .fallback = "closed",
      .choices = objective_kl_forms,
-     .help = "How elbo gets the KL divergence to the prior: in closed form, or from the samples."},
+     .help = "How elbo gets the KL divergence to the prior: in closed form, or from the samples; stl and dreg always "
+             "sample it."},
     {.name = "gradient",
      .kind = ELB_OPTION_CHOICE,
      .offset = offsetof(elb_objective_options, gradient),
