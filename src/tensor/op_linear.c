@@ -3,10 +3,11 @@
 #include "tensor/tensor.h"
 
 /* act(x W^T + b), a fully connected layer in one op: bias and activation are applied to each tile while it is warm, and
- * backward computes the gradients of x, W and b as one bag of tiles. */
+ * backward computes what belongs to a tile of the weights together. */
 
 enum {
-    LINEAR_ROW_TILE = 128,     /* rows from which on tiles are cut along the rows */
+    LINEAR_ROWS = 128,         /* rows from which on tiles are cut along the rows */
+    LINEAR_FROZEN_ROWS = 32,   /* the same where the weights are only read */
     LINEAR_FIXED_ROWS = 128,   /* the one height of a block when rows are fixed (elb_tape_fix_rows) */
     LINEAR_FEW_FLOPS = 300000, /* below it, one tile: a barrier costs more */
     LINEAR_SLICE = 28          /* weight rows of one product in linear_dx_share */
@@ -22,21 +23,24 @@ static int64_t linear_divide_up(int64_t a, int64_t b)
     return (a + b - 1) / b;
 }
 
-/* How the product [m,k] x [k,n] is cut, columns in pieces of `cols`: a function of the sizes alone, so that the bits are
- * too. */
-static linear_tiling linear_tile(int64_t m, int64_t n, int64_t k, int64_t cols)
+static bool linear_trains(const elb_tensor *y)
 {
-    linear_tiling t = {m, n, 1, 1};
-    if (2 * m * n * k < LINEAR_FEW_FLOPS) return t;
-    if (m >= LINEAR_ROW_TILE) {
-        int64_t pieces = 2 * linear_divide_up(m, 2 * LINEAR_ROW_TILE);
-        t.rows = linear_divide_up(linear_divide_up(m, pieces), 8) * 8;
-    } else {
-        t.cols = cols;
-    }
-    t.row_tiles = linear_divide_up(m, t.rows);
-    t.col_tiles = linear_divide_up(n, t.cols);
-    return t;
+    return y->in[1]->needs_grad || (y->in[2] != NULL && y->in[2]->needs_grad);
+}
+
+/* A large batch is cut along its rows, and every thread reads all weights; a small one along the weights' rows, and every
+ * thread reads the whole batch. */
+static bool linear_by_rows(const elb_tensor *y)
+{
+    return y->rows >= (linear_trains(y) ? LINEAR_ROWS : LINEAR_FROZEN_ROWS);
+}
+
+/* Row tiles of at most LINEAR_ROWS rows, an even number of them. */
+static linear_tiling linear_row_tiling(int64_t rows, int64_t cols)
+{
+    int64_t pieces = 2 * linear_divide_up(rows, 2 * LINEAR_ROWS);
+    int64_t height = linear_divide_up(linear_divide_up(rows, pieces), 8) * 8;
+    return (linear_tiling){height, cols, linear_divide_up(rows, height), 1};
 }
 
 static int64_t linear_count(linear_tiling t)
@@ -65,12 +69,13 @@ static elb_activation linear_activation(const elb_tensor *y)
 
 static linear_tiling linear_forward_tiling(const elb_tensor *y)
 {
-    if (!elb_tape_rows_fixed(y->tape)) {
-        int64_t begin, end;
-        elb_weight_range(y->in[1], 0, &begin, &end);
-        return linear_tile(y->rows, y->cols, y->in[0]->cols, end);
-    }
-    return (linear_tiling){LINEAR_FIXED_ROWS, y->cols, linear_divide_up(y->rows, LINEAR_FIXED_ROWS), 1};
+    if (elb_tape_rows_fixed(y->tape))
+        return (linear_tiling){LINEAR_FIXED_ROWS, y->cols, linear_divide_up(y->rows, LINEAR_FIXED_ROWS), 1};
+    if (2 * y->rows * y->cols * y->in[0]->cols < LINEAR_FEW_FLOPS) return (linear_tiling){y->rows, y->cols, 1, 1};
+    if (linear_by_rows(y)) return linear_row_tiling(y->rows, y->cols);
+    int64_t begin, end;
+    elb_weight_range(y->in[1], 0, &begin, &end);
+    return (linear_tiling){y->rows, end, 1, elb_weight_tiles(y->in[1])};
 }
 
 static int64_t linear_forward_tiles(const elb_tensor *y)
@@ -99,7 +104,7 @@ static void linear_forward(const elb_kernels *k, elb_tensor *y, int64_t tile)
         return;
     }
     elb_real *out = y->data + at.row * y->cols + at.col;
-    if (y->rows < LINEAR_ROW_TILE) elb_fetch(at.rows, x->cols, x->data + at.row * x->cols, x->cols);
+    if (!linear_by_rows(y)) elb_fetch(at.rows, x->cols, x->data + at.row * x->cols, x->cols);
     k->gemm(false, true, at.rows, at.cols, x->cols, x->data + at.row * x->cols, x->cols, w->data + at.col * x->cols,
             x->cols, 0, out, y->cols);
     k->activate(linear_activation(y), at.rows, at.cols, b != NULL ? b->data + at.col : NULL, out, y->cols);
@@ -122,32 +127,15 @@ static void linear_slope(const elb_kernels *k, elb_tensor *y, int64_t tile)
 }
 
 /* A tile of the weights' rows gives dW = g^T x and db for these rows and, in a small batch, its share of dx = g W: so a
- * weight is only ever touched by the thread that updates it. The shares are then summed in the tiles' order. Large
- * batches cut dx along its rows instead, behind the tiles of dW. */
-static bool linear_trains(const elb_tensor *y)
-{
-    return y->in[1]->needs_grad || (y->in[2] != NULL && y->in[2]->needs_grad);
-}
-
+ * weight is only ever touched by the thread that updates it. The shares are then summed in the tiles' order. */
 static bool linear_shares(const elb_tensor *y)
 {
-    return y->in[0]->needs_grad && y->rows < LINEAR_ROW_TILE;
-}
-
-static linear_tiling linear_dx_tiling(const elb_tensor *y)
-{
-    if (!y->in[0]->needs_grad || linear_shares(y)) return (linear_tiling){1, 1, 0, 0};
-    return linear_tile(y->rows, y->in[0]->cols, y->cols, y->in[0]->cols);
+    return y->in[0]->needs_grad && !linear_by_rows(y);
 }
 
 static int64_t linear_weight_tiles(const elb_tensor *y)
 {
     return linear_trains(y) || linear_shares(y) ? elb_weight_tiles(y->in[1]) : 0;
-}
-
-static int64_t linear_backward_tiles(const elb_tensor *y)
-{
-    return linear_weight_tiles(y) + linear_count(linear_dx_tiling(y));
 }
 
 static void linear_db(const elb_kernels *k, elb_tensor *y, int64_t begin, int64_t end)
@@ -180,7 +168,7 @@ static void linear_backward_weights(const elb_kernels *k, elb_tensor *y, int64_t
     int64_t begin, end;
     elb_weight_range(w, tile, &begin, &end);
     const elb_real *g = y->grad + begin;
-    if (y->rows < LINEAR_ROW_TILE) elb_fetch(y->rows, end - begin, g, y->cols);
+    if (!linear_by_rows(y)) elb_fetch(y->rows, end - begin, g, y->cols);
     if (linear_shares(y)) linear_dx_share(k, y, tile, begin, end);
     if (w->needs_grad)
         k->gemm(true, false, end - begin, x->cols, y->rows, g, y->cols, x->data, x->cols, y->accumulate[1] ? 1 : 0,
@@ -188,25 +176,7 @@ static void linear_backward_weights(const elb_kernels *k, elb_tensor *y, int64_t
     if (y->in[2] != NULL && y->in[2]->needs_grad) linear_db(k, y, begin, end);
 }
 
-static void linear_backward(const elb_kernels *k, elb_tensor *y, int64_t tile)
-{
-    const elb_tensor *x = y->in[0], *w = y->in[1];
-    int64_t weights = linear_weight_tiles(y);
-    if (tile < weights) {
-        linear_backward_weights(k, y, tile);
-        return;
-    }
-    linear_block at = linear_block_at(linear_dx_tiling(y), y->rows, x->cols, tile - weights);
-    k->gemm(false, false, at.rows, at.cols, y->cols, y->grad + at.row * y->cols, y->cols, w->data + at.col, x->cols,
-            y->accumulate[0] ? 1 : 0, x->grad + at.row * x->cols + at.col, x->cols);
-}
-
-static int64_t linear_sum_tiles(const elb_tensor *y)
-{
-    return linear_shares(y) ? elb_row_tiles(y->in[0]) : 0;
-}
-
-static void linear_sum(const elb_kernels *k, elb_tensor *y, int64_t tile)
+static void linear_sum_shares(const elb_kernels *k, elb_tensor *y, int64_t tile)
 {
     const elb_tensor *x = y->in[0];
     int64_t begin, end;
@@ -217,10 +187,28 @@ static void linear_sum(const elb_kernels *k, elb_tensor *y, int64_t tile)
     for (int64_t i = 0; i < elb_weight_tiles(y->in[1]); i++) k->axpy(n, 1, linear_share(y, i) + at, x->grad + at);
 }
 
+static int64_t linear_dx_tiles(const elb_tensor *y)
+{
+    if (!y->in[0]->needs_grad) return 0;
+    return linear_shares(y) ? elb_row_tiles(y->in[0]) : linear_row_tiling(y->rows, y->in[0]->cols).row_tiles;
+}
+
+static void linear_dx(const elb_kernels *k, elb_tensor *y, int64_t tile)
+{
+    if (linear_shares(y)) {
+        linear_sum_shares(k, y, tile);
+        return;
+    }
+    const elb_tensor *x = y->in[0], *w = y->in[1];
+    linear_block at = linear_block_at(linear_row_tiling(y->rows, x->cols), y->rows, x->cols, tile);
+    k->gemm(false, false, at.rows, x->cols, y->cols, y->grad + at.row * y->cols, y->cols, w->data, x->cols,
+            y->accumulate[0] ? 1 : 0, x->grad + at.row * x->cols, x->cols);
+}
+
 const elb_op elb_op_linear = {
     "linear",
     {{linear_forward_tiles, linear_forward}},
-    {{linear_slope_tiles, linear_slope}, {linear_backward_tiles, linear_backward}, {linear_sum_tiles, linear_sum}},
+    {{linear_slope_tiles, linear_slope}, {linear_weight_tiles, linear_backward_weights}, {linear_dx_tiles, linear_dx}},
 };
 
 elb_tensor *elb_linear(elb_tape *t, elb_tensor *x, elb_tensor *w, elb_tensor *b, elb_activation act)

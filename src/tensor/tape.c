@@ -161,14 +161,32 @@ static elb_tensor *tape_record(elb_tape *t, int rank, const int64_t *shape)
     return x;
 }
 
+/* The leaf that is this one, if the tape has it: of two, each would store its part of the gradient where the second must
+ * add. Others over the same numbers are marked. */
+static elb_tensor *tape_leaf_again(const elb_tape *t, const elb_real *data, const elb_real *grad, int rank,
+                                   const int64_t *shape, bool *shared)
+{
+    *shared = false;
+    for (int64_t i = 0; i < t->count && data != NULL; i++) {
+        elb_tensor *x = t->nodes[i];
+        if (x->op != NULL || x->data != data) continue;
+        bool same = x->grad == grad && x->rank == rank;
+        if (same && (rank == 0 || memcmp(x->shape, shape, (size_t)rank * sizeof *shape) == 0)) return x;
+        *shared = x->shared = true;
+    }
+    return NULL;
+}
+
 elb_tensor *elb_leaf(elb_tape *t, const char *name, elb_real *data, elb_real *grad, int rank, const int64_t *shape)
 {
-    elb_tensor *x = tape_record(t, rank, shape);
-    if (x == NULL) return NULL;
+    bool shared;
+    elb_tensor *x = tape_leaf_again(t, data, grad, rank, shape, &shared);
+    if (x != NULL || (x = tape_record(t, rank, shape)) == NULL) return x;
     x->name = name;
     x->data = data;
     x->grad = grad;
     x->needs_grad = grad != NULL;
+    x->shared = shared;
     return x;
 }
 
@@ -315,7 +333,7 @@ static void tape_schedule_reverse(elb_tape *t, tape_pending *pending, elb_tensor
     tape_schedule_node(t, pending, y, y->op->backward);
     for (int j = 0; j < ELB_INPUT_MAX && y->in[j] != NULL; j++) {
         elb_tensor *x = y->in[j];
-        if (x->update == NULL || !x->needs_grad || x->completed_by != y) continue;
+        if (x->update == NULL || x->shared || !x->needs_grad || x->completed_by != y) continue;
         tape_schedule_entry(t, pending, &tape_update_phase, x);
         x->completed_by = NULL; /* once, also when y takes x twice */
     }
@@ -339,6 +357,10 @@ static elb_status tape_schedule(elb_tape *t, elb_tensor *loss)
     if (pending != TAPE_NOTHING) pending = TAPE_ALL_THREADS; /* every thread looks at the loss before it goes on */
     for (int64_t i = t->count - 1; i >= 0; i--)
         if (t->nodes[i]->op != NULL && t->nodes[i]->reached) tape_schedule_reverse(t, &pending, t->nodes[i]);
+    for (int64_t i = 0; i < t->count; i++) {
+        elb_tensor *x = t->nodes[i];
+        if (x->update != NULL && x->shared && x->reached) tape_schedule_entry(t, &pending, &tape_update_phase, x);
+    }
     return ELB_OK;
 }
 
@@ -351,7 +373,10 @@ static void tape_walk(void *argument, int thread)
         const tape_entry *e = &t->schedule[i];
         if (e->barrier && threads > 1) elb_pool_barrier(t->machine->pool);
         if (i == t->reverse && !isfinite(t->loss->data[0])) return;
-        for (int64_t tile = thread; tile < e->tiles; tile += threads) e->phase->run(k, e->node, tile);
+        /* Neighbouring tiles to one thread: the rows that it wrote in one phase are those it reads in the next. */
+        int64_t begin = (e->tiles * thread + threads - 1) / threads;
+        int64_t end = (e->tiles * (thread + 1) + threads - 1) / threads;
+        for (int64_t tile = begin; tile < end; tile++) e->phase->run(k, e->node, tile);
     }
 }
 

@@ -2,7 +2,7 @@
  *
  * Builders record nodes and compute nothing; elb_tape_run then computes every node in order and, from a loss, the
  * gradients, with all threads walking the tape together. An op is a table of phases; a phase is cut into tiles by the
- * problem's size alone, threads take tiles in turn, so results never depend on the number of threads.
+ * problem's size alone and threads share out the tiles, so results never depend on the number of threads.
  *
  * Builders are sticky on errors: after the first failure they accept and return NULL, and elb_tape_run returns that
  * first failure with its message. All tensors are contiguous, row-major. Reverse mode is first order. */
@@ -56,6 +56,7 @@ struct elb_tensor {
     const elb_update *update;  /* leaves only; NULL: none */
     int64_t update_at;         /* where the leaf begins in the owner's block */
     elb_tensor *completed_by;  /* the node whose backward completes this leaf's gradient */
+    bool shared;               /* another leaf has the same numbers: an update waits until nobody reads them */
     elb_tensor *late; /* a tensor recorded later that backward reads (elb_scale_gradient) */
     elb_real *scratch;
 };
@@ -77,7 +78,7 @@ void elb_tape_fix_rows(elb_tape *t);
 bool elb_tape_rows_fixed(const elb_tape *t);
 
 /* --- leaves -------------------------------------------------------------------------------------------------------- */
-/* Over the caller's memory; grad NULL for a constant. */
+/* Over the caller's memory; grad NULL for a constant. The same data, gradient and shape again are the same tensor. */
 elb_tensor *elb_leaf(elb_tape *t, const char *name, elb_real *data, elb_real *grad, int rank, const int64_t *shape);
 /* Over the tape's memory, to be filled before the run. with_grad: the gradient is wanted. */
 elb_tensor *elb_input(elb_tape *t, const char *name, bool with_grad, int rank, const int64_t *shape);
