@@ -28,6 +28,8 @@ struct elb_importance {
     elb_real *kl;          /* [BLOCK], closed form */
     importance_sums *sums; /* [group] */
     double *tails;         /* [group, tail_size + 1] */
+    elb_importance_watch_fn watch;
+    void *user; /* watch's */
 };
 
 /* --- weights --------------------------------------------------------------------------------------------------------- */
@@ -124,14 +126,17 @@ static elb_status importance_tile(elb_importance *e, int64_t at, int64_t count, 
     return ELB_OK;
 }
 
-static elb_status importance_group(elb_importance *e, int64_t at, int64_t count, const uint64_t *datum, elb_real *x,
-                                   elb_importance_result *results)
+/* Data at .. at+count-1 of `all`. */
+static elb_status importance_group(elb_importance *e, int64_t at, int64_t count, int64_t all, const uint64_t *datum,
+                                   elb_real *x, elb_importance_result *results)
 {
     for (int64_t b = 0; b < count; b++)
         e->sums[b] = (importance_sums){.top = -INFINITY, .tail = e->tails + b * (e->tail_size + 1)};
     for (int64_t first = 0; first < e->samples; first += e->chunk) {
         int64_t samples = e->samples - first < e->chunk ? e->samples - first : e->chunk;
         ELB_TRY(importance_tile(e, at, count, datum, x, first, samples));
+        double part = (double)(first + samples) / (double)e->samples;
+        if (e->watch != NULL) ELB_TRY(e->watch(e->user, ((double)at + (double)count * part) / (double)all));
     }
     for (int64_t b = 0; b < count; b++) {
         ELB_TRY(importance_conclude(e, &e->sums[b], at + b, &results[at + b]));
@@ -146,7 +151,7 @@ elb_status elb_importance_block(elb_importance *e, int64_t count, const uint64_t
     ELB_TRY(importance_encode(e, count, x));
     for (int64_t at = 0; at < count; at += e->group) {
         int64_t some = count - at < e->group ? count - at : e->group;
-        ELB_TRY(importance_group(e, at, some, datum, x, results));
+        ELB_TRY(importance_group(e, at, some, count, datum, x, results));
     }
     return ELB_OK;
 }
@@ -190,6 +195,12 @@ elb_status elb_importance_create(elb_context *c, elb_model *model, elb_posterior
     }
     *importance = e;
     return ELB_OK;
+}
+
+void elb_importance_watch(elb_importance *e, elb_importance_watch_fn watch, void *user)
+{
+    e->watch = watch;
+    e->user = user;
 }
 
 void elb_importance_destroy(elb_importance *e)

@@ -27,6 +27,10 @@ typedef struct elb_importance elb_importance;
 elb_status elb_importance_create(elb_context *c, elb_model *model, elb_posterior *posterior, int64_t samples,
                                  uint64_t seed, elb_importance **importance);
 void elb_importance_destroy(elb_importance *e);
+/* `watch` is called after every tile of samples, some milliseconds' work, with the part of the block that is done; anything
+ * but ELB_OK ends the block with that status. NULL: nobody watches. */
+typedef elb_status (*elb_importance_watch_fn)(void *user, double done);
+void elb_importance_watch(elb_importance *e, elb_importance_watch_fn watch, void *user);
 /* x [count, D], count <= ELB_IMPORTANCE_BLOCK; datum[count]: their stream positions. Errors: ELB_NUMERIC (a weight is NaN
  * or all are zero), ELB_MEMORY. */
 elb_status elb_importance_block(elb_importance *e, int64_t count, const uint64_t *datum, elb_real *x,

@@ -27,7 +27,7 @@ typedef struct evaluate_job {
     const elb_evaluate_settings *settings;
     elb_importance *importance;
     elb_reporter reporter;
-    int64_t n;
+    int64_t n, block; /* data in all, and in the block that is being weighed */
     elb_moments value, elbo, ess, k_hat; /* value: of the estimator asked for; k_hat: where it is finite */
     int64_t bad;                         /* data whose k-hat is above the limit */
     evaluate_table table;                /* all NULL without one */
@@ -61,11 +61,20 @@ static void evaluate_keep(evaluate_job *j, int64_t index, const elb_importance_r
     t->k_hat[index] = r->k_hat;
 }
 
+/* With very many samples one datum takes minutes, and a caller who wants to stop would wait for all of its block. */
+static elb_status evaluate_watch(void *user, double done)
+{
+    evaluate_job *j = user;
+    return elb_reporter_update(&j->reporter, j->value.count + (int64_t)(done * (double)j->block));
+}
+
 static elb_status evaluate_block(void *user, const elb_block *block)
 {
     evaluate_job *j = user;
     elb_importance_result results[ELB_IMPORTANCE_BLOCK];
+    j->block = block->count;
     elb_status status = elb_importance_block(j->importance, block->count, block->datum, block->x, results);
+    if (status != ELB_OK && status == j->reporter.asked) return status;
     if (status != ELB_OK)
         return elb_fail_in(j->context, status, "%s, data %lld to %lld", elb_dataset_name(j->dataset),
                            (long long)block->first, (long long)(block->first + block->count - 1));
@@ -162,6 +171,7 @@ static elb_status evaluate_run(elb_vae *vae, evaluate_job *j, elb_evaluation *re
 {
     const elb_evaluate_settings *s = j->settings;
     ELB_TRY(elb_importance_create(j->context, vae->model, vae->posterior, s->samples, s->seed, &j->importance));
+    elb_importance_watch(j->importance, evaluate_watch, j);
     ELB_TRY(evaluate_table_open(j));
     elb_status status = elb_blocks_visit(vae, j->dataset, j->n, evaluate_batch(s), evaluate_block, j);
     bool asked = status != ELB_OK && status == j->reporter.asked;

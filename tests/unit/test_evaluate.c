@@ -373,9 +373,14 @@ static void test_progress(void **state)
 
     t = (told){.answer = ELB_INTERRUPTED};
     assert_int_equal(elb_evaluate(f.vae, f.data, &how, &r), ELB_INTERRUPTED);
-    assert_true(t.last == 1 && t.done == 4);
+    assert_true(t.last == 1 && t.done == 0); /* in the middle of the first block */
     assert_true(isnan(r.log_likelihood_nats));
     assert_int_equal(support_folder_count(folder), 0);
+
+    how.samples = UINT32_MAX; /* hours, were it not asked between the samples of one datum */
+    t = (told){.answer = ELB_REQUEUE};
+    assert_int_equal(elb_evaluate(f.vae, f.data, &how, &r), ELB_REQUEUE);
+    assert_true(t.last == 1 && t.done == 0);
     fixture_close(&f);
     support_folder_remove(folder);
     support_context_end(c, NULL);
