@@ -106,6 +106,13 @@ static void gaussian_backward(const elb_kernels *k, elb_tensor *y, int64_t tile)
 const elb_op elb_op_gaussian = {
     "gaussian", {{gaussian_tiles, gaussian_forward}}, {{gaussian_backward_tiles, gaussian_backward}}};
 
+/* Whether the rows of one repeat as a whole in those of the other; else two backward tiles would share a row. */
+static bool gaussian_nest(const elb_tensor *a, const elb_tensor *b)
+{
+    int64_t few = a->rows < b->rows ? a->rows : b->rows, many = a->rows + b->rows - few;
+    return few > 0 && many % few == 0;
+}
+
 elb_tensor *elb_gaussian_log_prob(elb_tape *t, elb_tensor *value, elb_tensor *mean, elb_tensor *log_variance)
 {
     if (value == NULL || mean == NULL || log_variance == NULL) return NULL;
@@ -113,10 +120,11 @@ elb_tensor *elb_gaussian_log_prob(elb_tape *t, elb_tensor *value, elb_tensor *me
     for (int i = 1; i < 3; i++)
         if (in[i]->rows > largest->rows || (in[i]->rows == largest->rows && in[i]->rank > largest->rank)) largest = in[i];
     for (int i = 0; i < 3; i++)
-        if (in[i]->cols != largest->cols || in[i]->rows == 0 || largest->rows % in[i]->rows != 0) {
+        if (in[i]->cols != largest->cols || !gaussian_nest(in[i], largest) || !gaussian_nest(in[i], in[(i + 1) % 3])) {
             char a[64], b[64];
             return elb_tape_fail(t, ELB_MODEL, "gaussian: shapes %s and %s do not go together",
-                                 elb_shape_text(in[i], a), elb_shape_text(largest, b));
+                                 elb_shape_text(in[i], a),
+                                 elb_shape_text(gaussian_nest(in[i], largest) ? in[(i + 1) % 3] : largest, b));
         }
     int rank = largest->rank > 0 ? largest->rank - 1 : 0;
     return elb_node(t, &elb_op_gaussian, rank, largest->shape, 3, in);
@@ -176,6 +184,7 @@ elb_tensor *elb_gaussian_sample(elb_tape *t, elb_tensor *mean, elb_tensor *log_v
                              elb_shape_text(mean, a), elb_shape_text(eps, b));
     if (mean->needs_grad != log_variance->needs_grad)
         return elb_tape_fail(t, ELB_MODEL, "gaussian_sample: mean and log-variance want a gradient both or neither");
+    if (eps->needs_grad) return elb_tape_fail(t, ELB_MODEL, "gaussian_sample: noise takes no gradient; stop it first");
     return elb_node(t, &elb_op_gaussian_sample, eps->rank, eps->shape, 3, (elb_tensor *[]){mean, log_variance, eps});
 }
 
