@@ -94,8 +94,8 @@ static void kernels_compare(elb_doctor_job *job, const elb_kernels *table, const
 
 static elb_status kernels_tables(elb_doctor_job *job)
 {
-    const elb_kernels *const *tables = elb_kernels_available(), *reference = tables[0];
-    for (int i = 0; tables[i] != NULL; i++) reference = tables[i];
+    const elb_kernels *const *tables = elb_kernels_available(), *reference;
+    ELB_TRY(elb_kernels_select(job->context, "reference", &reference));
     kernels_input *in = elb_alloc(job->context, 1, sizeof *in);
     elb_real *y = elb_alloc(job->context, 2 * KERNELS_ALL, sizeof *y);
     if (in != NULL && y != NULL) {

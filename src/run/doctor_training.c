@@ -124,7 +124,7 @@ static elb_status training_same_bits(elb_doctor_job *job)
     int64_t all = 0, differ = 0;
     elb_status status = training_by(job, 1, &one, &all);
     if (status == ELB_OK) status = training_by(job, 2, &two, &all);
-    if (status == ELB_OK) {
+    if (one != NULL && two != NULL) {
         for (int64_t i = 0; i < all; i++) differ += memcmp(&one[i], &two[i], sizeof one[i]) != 0;
         elb_doctor_tell(job, "training on 2 threads, parameters that differ from 1 thread's", "bit by bit", 0,
                         (double)differ, 0);
