@@ -30,6 +30,8 @@ typedef struct cli_verb {
 
 extern const cli_verb *const cli_verbs[]; /* end with NULL */
 const cli_verb *cli_verb_find(const char *name);
+/* What to tell someone whose `word` is no verb: "; did you mean 'train'?" */
+const char *cli_verb_advice(const char *word, char *text, size_t size);
 
 struct cli {
     const cli_verb *verb;

@@ -135,7 +135,10 @@ static elb_status help_run(cli *c, const void *values)
         return ELB_OK;
     }
     const cli_verb *verb = cli_verb_find(c->arguments[0]);
-    if (!verb) return cli_fail(c, ELB_USAGE, "there is no command '%s'; 'elbow help' lists them", c->arguments[0]);
+    char advice[128];
+    if (!verb)
+        return cli_fail(c, ELB_USAGE, "there is no command '%s'%s", c->arguments[0],
+                        cli_verb_advice(c->arguments[0], advice, sizeof advice));
     cli_help_page(verb, stdout);
     return ELB_OK;
 }

@@ -1,5 +1,6 @@
 /* main.c - elbow: finds the verb, reads its options, runs it, and turns what came of it into an exit code. */
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -95,19 +96,33 @@ static int main_verb(const cli_verb *verb, int argc, char **argv)
     return code;
 }
 
-static int main_unknown(const char *word)
+const char *cli_verb_advice(const char *word, char *text, size_t size)
 {
     enum { VERBS = 32 };
     const char *names[VERBS + 1] = {NULL};
-    char near[128];
     for (int i = 0; i < VERBS && cli_verbs[i]; i++) names[i] = cli_verbs[i]->name;
-    cli_suggestion(word, names, near, sizeof near);
-    fprintf(stderr, "elbow: unknown command '%s'%s\n", word, *near ? near : "; 'elbow help' lists the commands");
+    cli_suggestion(word, names, text, size);
+    return *text ? text : "; 'elbow help' lists the commands";
+}
+
+static int main_unknown(const char *word)
+{
+    char advice[128];
+    fprintf(stderr, "elbow: unknown command '%s'%s\n", word, cli_verb_advice(word, advice, sizeof advice));
     return ELB_USAGE;
+}
+
+/* Standard streams that are closed are given something that cannot be written to: otherwise the first file opened would
+ * take their place, and what is meant for the user would end in it. */
+static void main_keep_streams(void)
+{
+    for (int fd = 0; fd <= 2; fd++)
+        if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", O_RDONLY) < 0) exit(ELB_FAILURE);
 }
 
 int main(int argc, char **argv)
 {
+    main_keep_streams();
     signals_ignore_writes();
     const char *word = argc > 1 ? argv[1] : "";
     if (strcmp(word, "--version") == 0) {

@@ -78,6 +78,17 @@ static elb_status train_fill(cli *c, const train_options *o, elb_config *config)
     return cli_set_keys(c, &o->set, train_set, config);
 }
 
+static elb_status train_check(cli *c, const train_options *o, const elb_config *config)
+{
+    char spec[1024];
+    if (!o->out) return cli_fail(c, ELB_USAGE, "--out RUN is missing: the folder for the trained model and its log");
+    CLI_TRY(elb_config_get(config, "data.spec", spec, sizeof spec));
+    if (!*spec)
+        return cli_fail(c, ELB_USAGE,
+                        "--data SPEC is missing: a file, a folder, fashion-mnist, mnist or synthetic:NAME");
+    return ELB_OK;
+}
+
 static elb_status train_print_config(const elb_config *config, elb_context *context)
 {
     char *yaml;
@@ -148,6 +159,7 @@ static elb_status train_go(cli *c, const train_options *o, const elb_config *con
     elb_train_settings settings = {
         .folder = o->out, .resume = o->resume, .progress = progress_bar_show, .user = &c->bar};
     elb_train_result result;
+    CLI_TRY(train_check(c, o, config));
     elb_status status = elb_train(config, &settings, &result);
     if (status == ELB_INTERRUPTED || status == ELB_REQUEUE)
         return cli_fail(c, status,
@@ -166,8 +178,7 @@ static elb_status train_go(cli *c, const train_options *o, const elb_config *con
 static elb_status train_run(cli *c, const void *values)
 {
     const train_options *o = values;
-    if (!o->out && (o->resume || !o->print_config))
-        return cli_fail(c, ELB_USAGE, "--out RUN is missing: the folder for the trained model and its log");
+    if (o->resume && !o->out) return cli_fail(c, ELB_USAGE, "--out RUN is missing: the run's folder to go on with");
     elb_config *config;
     CLI_TRY(o->resume ? elb_run_config(c->context, o->out, &config) : elb_config_create(c->context, &config));
     elb_status status = train_fill(c, o, config);

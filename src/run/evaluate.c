@@ -27,7 +27,7 @@ typedef struct evaluate_job {
     const elb_evaluate_settings *settings;
     elb_importance *importance;
     elb_reporter reporter;
-    int64_t n, block; /* data in all, and in the block that is being weighed */
+    int64_t n, block;                    /* data in all, and in the block that is being weighed */
     elb_moments value, elbo, ess, k_hat; /* value: of the estimator asked for; k_hat: where it is finite */
     int64_t bad;                         /* data whose k-hat is above the limit */
     evaluate_table table;                /* all NULL without one */

@@ -70,16 +70,21 @@ refuse 2 "bash and zsh; did you mean 'bash'" "$ELBOW" completion bsh
 # Words that are none.
 refuse 2 "unknown command 'tarin'; did you mean 'train'" "$ELBOW" tarin
 refuse 2 "unknown command 'xyzzy'; 'elbow help'" "$ELBOW" xyzzy
-refuse 2 'no command' "$ELBOW" help xyzzy
+refuse 2 "no command 'tarin'; did you mean 'train'" "$ELBOW" help tarin
 code=0
 "$ELBOW" >out 2>err || code=$?
-[ "$code" -eq 2 ] && [ ! -s out ] && says '^Commands$' err || fail "no command at all: exit code $code"
+if [ "$code" -ne 2 ] || [ -s out ]; then fail "no command at all: exit code $code"; fi
+says '^Commands$' err
 
 # A result that does not arrive is no success; a reader that had enough is none of our business.
-if [ -w /dev/full ]; then
+lost() {
     code=0
-    "$ELBOW" man >/dev/full 2>err || code=$?
-    [ "$code" -eq 1 ] && says 'standard output' err || fail "a full device: exit code $code"
-fi
+    "$@" 2>err || code=$?
+    [ "$code" -eq 1 ] || fail "exit code $code where the result was lost"
+    says 'standard output' err
+}
+if [ -w /dev/full ]; then lost "$ELBOW" man >/dev/full; fi
+lost "$ELBOW" man >&-
 { "$ELBOW" man 2>err; echo $? >code; } | head -n 1 >out
-[ "$(cat code)" -eq 0 ] && [ ! -s err ] || fail "a reader that leaves: exit code $(cat code)"
+[ "$(cat code)" -eq 0 ] || fail "exit code $(cat code) for a reader that leaves"
+[ ! -s err ] || fail 'a reader that leaves was complained of'

@@ -5,6 +5,7 @@ data=synthetic:figure-8
 
 # Options.
 refuse 2 '--out RUN is missing' "$ELBOW" train --data $data
+refuse 2 '--out RUN is missing' "$ELBOW" train --resume
 refuse 2 "unknown option '--presett'; did you mean '--preset'" "$ELBOW" train --presett avi
 refuse 2 "unknown option '-z'" "$ELBOW" train -z
 refuse 2 "unknown option '-qv'" "$ELBOW" train -qv
@@ -50,7 +51,7 @@ for pair in train.epochs=0 train.epochs=-3 train.epochs=1e99 train.batch=0 train
 done
 refuse 2 "did you mean 'gaussian'" "$ELBOW" train --data $data --set likelihood.type=gausian --out run
 refuse 2 'patience needs validation' "$ELBOW" train --preset table --data $data --set train.patience=3 --out run
-refuse 2 'no data is given' "$ELBOW" train --out run
+refuse 2 '--data SPEC is missing' "$ELBOW" train --out run
 refuse 2 "no synthetic set 'figure-9'.*figure-8" "$ELBOW" train --data synthetic:figure-9 --out run
 table table.csv 90
 refuse 2 'leave nothing of 90 data' "$ELBOW" train --preset table --data table.csv --set data.validation=99 --out run

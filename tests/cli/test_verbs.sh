@@ -34,6 +34,12 @@ json
 [ "$(number out epochs)" = 1 ] || fail 'the JSON has not one epoch'
 says '"unit": "nats per datum"'
 
+# With its streams closed, the command writes nothing into the files that it opens instead.
+"$ELBOW" train --preset table --data synthetic:figure-8 --set train.epochs=3 --set data.validation=100 --out run-deaf \
+    >out 2>&- <&- || fail 'training failed without standard error'
+same run-deaf/model.safetensors run/model.safetensors
+[ "$(grep -vc '^{.*}$' run-deaf/log.jsonl)" -eq 0 ] || fail 'something else is in the log'
+
 ok "$ELBOW" eval run
 says '^estimator +iwae, 100 samples per datum, seed 1$'
 says '^log-likelihood +-?[0-9.]+ \+- [0-9.]+ nats per datum'
