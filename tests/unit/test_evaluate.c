@@ -218,6 +218,24 @@ static void test_limits(void **state)
     support_context_end(c, NULL);
 }
 
+/* The parts of one source draw from streams of their own, wherever a datum stands in its part. */
+static void test_origin(void **state)
+{
+    (void)state;
+    elb_context *c = support_context(NULL);
+    fixture f = fixture_small(c, 6);
+    elb_evaluate_settings how = {.samples = 2};
+    elb_evaluation here, there;
+    assert_int_equal(elb_config_set(f.vae->config, "data.binarise", "threshold"),
+                     ELB_OK); /* only the noise is random */
+    assert_int_equal(elb_evaluate(f.vae, f.data, &how, &here), ELB_OK);
+    f.data->origin = UINT64_C(1) << 56;
+    assert_int_equal(elb_evaluate(f.vae, f.data, &how, &there), ELB_OK);
+    assert_true(isfinite(there.log_likelihood_nats) && there.log_likelihood_nats != here.log_likelihood_nats);
+    fixture_close(&f);
+    support_context_end(c, NULL);
+}
+
 /* Training's validation is this estimate, by the same walk. */
 static void test_validation(void **state)
 {
@@ -508,11 +526,17 @@ static void test_write_failures(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_same_bits),      cmocka_unit_test(test_numbers),
-        cmocka_unit_test(test_limits),         cmocka_unit_test(test_validation),
-        cmocka_unit_test(test_memory),         cmocka_unit_test(test_json),
-        cmocka_unit_test(test_progress),       cmocka_unit_test(test_refusals),
-        cmocka_unit_test(test_not_finite),     cmocka_unit_test(test_allocation_failures),
+        cmocka_unit_test(test_same_bits),
+        cmocka_unit_test(test_numbers),
+        cmocka_unit_test(test_limits),
+        cmocka_unit_test(test_origin),
+        cmocka_unit_test(test_validation),
+        cmocka_unit_test(test_memory),
+        cmocka_unit_test(test_json),
+        cmocka_unit_test(test_progress),
+        cmocka_unit_test(test_refusals),
+        cmocka_unit_test(test_not_finite),
+        cmocka_unit_test(test_allocation_failures),
         cmocka_unit_test(test_write_failures),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
