@@ -100,8 +100,23 @@ static elb_status checkpoint_write_with(elb_trainer *t, elb_arena *arena, const 
     return elb_safetensors_save(t->context, t->state_path, entries, count, pairs, CHECKPOINT_NUMBERS + 2);
 }
 
+/* A finite loss may have an infinite gradient: the next loss would tell, but then the good checkpoint is gone. */
+static elb_status checkpoint_check_finite(const elb_trainer *t)
+{
+    for (int b = 0; b < ELB_VAE_BLOCKS; b++) {
+        elb_params *p = elb_vae_block(t->vae, b);
+        for (int64_t i = 0; i < p->count; i++)
+            for (int64_t j = 0; j < p->at[i].count; j++)
+                if (!isfinite(elb_params_data(p, i)[j]))
+                    return elb_fail(t->context, ELB_NUMERIC, "step %lld left a number in %s that is not finite",
+                                    (long long)t->at.total, p->at[i].name);
+    }
+    return ELB_OK;
+}
+
 elb_status elb_checkpoint_write(elb_trainer *t)
 {
+    ELB_TRY(checkpoint_check_finite(t));
     bool best_is_kept = t->config->train.patience > 0 && t->at.best_epoch > 0;
     if (!best_is_kept) ELB_TRY(elb_vae_save(t->vae, t->model_path));
     char *yaml;

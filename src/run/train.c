@@ -145,6 +145,11 @@ static void train_enter_stage(elb_trainer *t)
         elb_optimizer_reset(&t->optimizer);
 }
 
+static void train_warm(elb_trainer *t, int64_t step)
+{
+    elb_objective_warm(&t->objective, (double)t->at.epoch + (double)step / (double)t->steps);
+}
+
 static elb_status train_tell(elb_trainer *t)
 {
     const elb_epoch_sums *s = &t->sums;
@@ -172,10 +177,11 @@ static elb_status train_epoch(elb_trainer *t)
 {
     int64_t n = elb_dataset_count(t->data), batch = t->config->train.batch;
     elb_permutation((uint64_t)t->config->top.seed, (uint32_t)t->at.epoch, n, t->order);
+    if (t->at.step == t->steps) train_warm(t, t->steps - 1); /* stopped after the last step: its beta is to be logged */
     while (t->at.step < t->steps) {
         double from = train_clock();
         int64_t first = t->at.step * batch;
-        elb_objective_warm(&t->objective, (double)t->at.epoch + (double)t->at.step / (double)t->steps);
+        train_warm(t, t->at.step);
         train_enter_stage(t);
         elb_status status = train_step(t, first, n - first < batch ? n - first : batch);
         if (status != ELB_OK)

@@ -49,7 +49,8 @@ typedef struct elb_trainer {
 } elb_trainer;
 
 /* --- checkpoint.c */
-/* state.safetensors: everything, one atomic file; and model.safetensors beside it unless the best one is kept there. */
+/* state.safetensors: everything, one atomic file; and model.safetensors beside it unless the best one is kept there.
+ * ELB_NUMERIC, and nothing is written, when a parameter is not finite. */
 elb_status elb_checkpoint_write(elb_trainer *t);
 /* ELB_MODEL when it is corrupt or does not fit the configuration. *log_position: the log's length at that time. */
 elb_status elb_checkpoint_read(elb_trainer *t, int64_t *log_position);
