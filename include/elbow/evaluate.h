@@ -14,9 +14,10 @@ typedef struct elb_evaluate_settings {
     elb_estimator estimator;
     int64_t samples;       /* K >= 1 */
     int64_t limit;         /* the first so many data; 0: all */
-    int64_t batch;         /* data in flight; 0: the default. The result does not depend on it. */
-    uint64_t seed;         /* of the noise */
-    const char *per_datum; /* .npz or .csv file for every datum's numbers; NULL: none */
+    int64_t batch;         /* data in flight, 128 at most; 0: the default. The result does not depend on it. */
+    uint64_t seed;         /* of the noise; at most INT64_MAX */
+    const char *per_datum; /* .npz or .csv for every datum's index, label (where there are any), elbo,
+                            * log_likelihood, ess, k_hat; NULL: none */
     elb_progress_fn progress;
     void *user;
 } elb_evaluate_settings;
@@ -30,7 +31,7 @@ typedef struct elb_evaluation {
     double bits_per_dim;        /* -log_likelihood / (D log 2) */
     double elbo_nats;           /* mean ELBO from the same samples */
     double ess;                 /* mean effective sample size, of K */
-    double k_hat;               /* mean Pareto k-hat; NaN for the ELBO and for K < 25 */
+    double k_hat;               /* mean Pareto k-hat, where finite; NaN for the ELBO and for K < 25 */
     double k_hat_bad;           /* share of data with k-hat > 0.7, whose estimate is not to be trusted; NaN as above */
     double seconds;
 } elb_evaluation;
@@ -43,8 +44,10 @@ ELB_API elb_status elb_evaluate(elb_vae *vae, const elb_dataset *dataset, const 
 ELB_API const char *elb_estimator_name(elb_estimator estimator); /* "elbo", "iwae" */
 /* One JSON object, as `elbow eval --json` prints it: log_likelihood_nats, standard_error, bits_per_dim, estimator,
  * samples, n, ess, k_hat, seed, binarisation, data, unit, ... The caller frees it with elb_text_free. */
-ELB_API elb_status elb_evaluation_json(const elb_vae *vae, const elb_dataset *dataset, const elb_evaluation *e, char **json);
+ELB_API elb_status elb_evaluation_json(const elb_vae *vae, const elb_dataset *dataset, const elb_evaluation *e,
+                                       char **json);
 /* Writes the same object to <folder>/eval-<estimator>.json, where the report finds it; atomically. */
-ELB_API elb_status elb_evaluation_save(const elb_vae *vae, const elb_dataset *dataset, const elb_evaluation *e, const char *folder);
+ELB_API elb_status elb_evaluation_save(const elb_vae *vae, const elb_dataset *dataset, const elb_evaluation *e,
+                                       const char *folder);
 
 #endif
