@@ -173,7 +173,7 @@ static linear_terms linear_sample(const linear_world *w, const linear_parts *p, 
     return terms;
 }
 
-/* log w, tempered as the warm-up says (METHODS of Cremer et al. 2018 for the entropy form). */
+/* log w, tempered as the warm-up says (the entropy form: Cremer et al. 2018). */
 static double linear_log_weight(const linear_world *w, linear_terms t)
 {
     double beta = w->objective->beta;
@@ -338,7 +338,7 @@ static void test_estimators(void **state)
 
 /* --- the exact posterior ------------------------------------------------------------------------------------------- */
 
-/* METHODS' pPCA fixture, its latent axes turned so that W^T W, and with it the posterior's covariance, is diagonal; the
+/* A pPCA example, its latent axes turned so that W^T W, and with it the posterior's covariance, is diagonal; the
  * evidence does not change. The encoder is the exact posterior: m = P^-1 W^T (x - mu) / s2, variance P^-1. */
 static void exact_set(linear_parts *p)
 {
