@@ -203,6 +203,8 @@ static elb_status train_all(elb_trainer *t, elb_train_result *result)
     while (t->at.epoch < t->config->train.epochs && !stop) {
         ELB_TRY(train_epoch(t));
         ELB_TRY(elb_epoch_finish(t, &stop));
+        int64_t every = t->config->train.checkpoint_epochs;
+        if (every > 0 && t->at.epoch % every == 0) ELB_TRY(train_checkpoint(t));
     }
     result->stopped_early = stop;
     ELB_TRY(elb_trainer_log(t, "end", json_pack("{s:I,s:I}", "epoch", (json_int_t)t->at.epoch, "step", (json_int_t)t->at.total)));
