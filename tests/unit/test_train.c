@@ -227,9 +227,9 @@ static void all_finite(const char *path)
         const elb_safetensors_entry *e = elb_safetensors_at(file, i);
         int64_t n = 1;
         for (int r = 0; r < e->rank; r++) n *= e->shape[r];
-        if (e->dtype != ELB_DTYPE_F32) continue;
-        float *values = malloc((size_t)n * sizeof *values);
-        assert_int_equal(elb_safetensors_read(file, e->name, ELB_DTYPE_F32, e->rank, e->shape, values), ELB_OK);
+        if (e->dtype != ELB_DTYPE_REAL) continue;
+        elb_real *values = malloc((size_t)n * sizeof *values);
+        assert_int_equal(elb_safetensors_read(file, e->name, ELB_DTYPE_REAL, e->rank, e->shape, values), ELB_OK);
         for (int64_t j = 0; j < n; j++)
             if (!isfinite(values[j])) fail_msg("%s: %s[%lld] is %g", path, e->name, (long long)j, (double)values[j]);
         free(values);
