@@ -26,7 +26,7 @@ static void synthetic_circle(const double *z, double *x)
     x[1] = sin(u);
 }
 
-/* The exact published form is lost; this fold also makes the posterior symmetric in z. */
+/* Differs from source: a fold of our own in place of MAPA's formula; the posterior is symmetric in z as there. */
 static void synthetic_absolute_value(const double *z, double *x)
 {
     x[0] = x[1] = fabs(2 * synthetic_phi(z[0]) - 1);
