@@ -1,6 +1,7 @@
 /* vae_support.c - a small VAE with its data. */
 #include "vae_support.h"
 
+#include <dirent.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -112,4 +113,29 @@ elb_loss support_vae_run(support_vae *v)
 double support_vae_loss(support_vae *v)
 {
     return (double)support_vae_run(v).loss->data[0];
+}
+
+/* --- registries ---------------------------------------------------------------------------------------------------- */
+
+void support_page_says(const char *folder, const char *text)
+{
+    DIR *d = opendir(folder);
+    bool found = false;
+    if (d == NULL) fail_msg("there is no folder %s", folder);
+    for (struct dirent *e = readdir(d); e != NULL && !found; e = readdir(d)) {
+        if (strstr(e->d_name, ".md") == NULL) continue;
+        char *page = support_file_read(support_path(folder, e->d_name), NULL);
+        found = strstr(page, text) != NULL;
+        free(page);
+    }
+    closedir(d);
+    if (!found) fail_msg("no page in %s says \"%s\"", folder, text);
+}
+
+const char *const *support_choices(const elb_option *table, const char *name)
+{
+    for (; table->name != NULL; table++)
+        if (strcmp(table->name, name) == 0) return table->choices;
+    fail_msg("there is no option %s", name);
+    return NULL;
 }

@@ -41,4 +41,9 @@ int64_t support_vae_find(support_vae *v, const char *name, int *block);
 elb_loss support_vae_run(support_vae *v);
 double support_vae_loss(support_vae *v);
 
+/* Some page in `folder` (docs/methods) contains `text`; says so when none does. */
+void support_page_says(const char *folder, const char *text);
+/* The choices of the option `name`, NULL at the end. */
+const char *const *support_choices(const elb_option *table, const char *name);
+
 #endif
