@@ -39,8 +39,8 @@ elb_tensor *elb_columns(elb_tape *t, elb_tensor *x, int64_t begin, int64_t count
     if (x == NULL) return NULL;
     if (x->rank < 1 || begin < 0 || count < 0 || begin > x->cols - count) {
         char shape[64];
-        return elb_tape_fail(t, ELB_MODEL, "columns %lld..%lld are not in a tensor of shape %s", (long long)begin,
-                             (long long)(begin + count), elb_shape_text(x, shape));
+        return elb_tape_fail(t, ELB_MODEL, "columns %lld.. (%lld of them) are not in a tensor of shape %s",
+                             (long long)begin, (long long)count, elb_shape_text(x, shape));
     }
     int64_t shape[ELB_RANK_MAX];
     memcpy(shape, x->shape, sizeof shape);
