@@ -1,9 +1,10 @@
 #!/usr/bin/env python3
 """drive.py - times elbow and its Python peers in alternation and prints the ratios. bench/bench-peers runs it.
 
-For every case (a task, a batch size, a number of threads) each family of peers first tries its candidate configurations once;
-the fastest goes on. Then elbow and the families answer in turn, round after round, so that whatever the machine does in
-between falls on all alike. A ratio is a peer's time over elbow's in the same round; the table gives its median and range.
+For every case (a task, a batch size, a number of threads) each family of peers first tries its candidate
+configurations once; the fastest goes on. Then elbow and the families answer in turn, round after round, so that
+whatever the machine does in between falls on all alike. A ratio is a peer's time over elbow's in the same round; the table
+gives its median and range.
 """
 
 import argparse
@@ -38,6 +39,7 @@ CANDIDATES = {
 TURN_SECONDS = 0.3  # a turn repeats the call to about this long
 PAUSE_SECONDS = 0.05  # after a turn, for the last one's spinning threads to go to sleep
 LONGEST_ANSWER_SECONDS = 900  # compiling included
+MOST_OTHERS = 0.1  # cores that other programs may keep busy in a round: preemption favours whose calls are shorter
 
 
 def cases(arguments):
@@ -59,9 +61,13 @@ def cases(arguments):
 
 
 def title(case):
-    return {"train": "training step, batch {batch}" + ("" if case.get("binarise") else ", data already binary"),
-            "encode": "encoder, {batch} image(s)", "iwae": "IWAE-{samples}, per image",
-            "svi": "SVI, {steps} Adam steps x {batch} images"}[case["task"]].format(**{"samples": 0, "steps": 0, **case})
+    if case["task"] == "train":
+        return f"training step, batch {case['batch']}" + ("" if case["binarise"] else ", data already binary")
+    if case["task"] == "encode":
+        return f"encoder, {case['batch']} image" + ("s" if case["batch"] > 1 else "")
+    if case["task"] == "iwae":
+        return f"IWAE-{case['samples']}, per image"
+    return f"SVI, {case['steps']} Adam steps x {case['batch']} images"
 
 
 class Worker:
@@ -72,8 +78,8 @@ class Worker:
         clean = {k: v for k, v in os.environ.items() if not k.startswith(UNSET_PREFIXES)}
         clean.update({"OMP_NUM_THREADS": str(threads), "MKL_NUM_THREADS": str(threads), "CUDA_VISIBLE_DEVICES": "",
                       "TORCHINDUCTOR_COMPILE_THREADS": "1", "PYTHONDONTWRITEBYTECODE": "1", **environment})
-        self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
-                                        env=clean, text=True)
+        self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                                        stderr=subprocess.DEVNULL, env=clean, text=True)
 
     def ask(self, request):
         try:
@@ -110,8 +116,8 @@ def start_workers(threads, arguments):
         workers["elbow"] = [Worker("elbow", [str(arguments.elbow), "bench", "--worker"], {}, threads)]
     for family, candidates in CANDIDATES.items():
         if family in arguments.family:
-            workers[family] = [Worker(name, [sys.executable, str(HERE / command[0]), *command[1:]], environment, threads)
-                               for name, command, environment in candidates]
+            workers[family] = [Worker(name, [sys.executable, str(HERE / file), mode], environment, threads)
+                               for name, (file, mode), environment in candidates]
     return workers
 
 
@@ -138,18 +144,55 @@ def repeats_for(seconds, case):
     return max(3, min(300, int(TURN_SECONDS / max(call, 1e-9))))
 
 
-def alternate(chosen, case, rounds):
-    """family -> seconds per round, and the round trips between two cores that elbow measured on the way."""
-    times, trips = {family: [] for family in chosen}, []
-    for _ in range(rounds):
-        for family, (worker, seconds) in chosen.items():
-            reply = worker.ask({**case, "repeats": repeats_for(seconds, case)})
-            if "error" in reply:
-                raise SystemExit(f"{family}: {reply['error']}")
-            times[family].append(reply["seconds"])
-            if reply.get("round_trip_ns"):
-                trips.append(reply["round_trip_ns"])
-    return times, trips
+def ticks_of_others(processes):
+    """Clock ticks the processors have spent on anything but these processes and this one."""
+    with open("/proc/stat") as f:
+        fields = [int(field) for field in f.readline().split()[1:9]]
+    others = sum(fields) - fields[3] - fields[4]  # less idle and waiting for I/O
+    for pid in [os.getpid(), *processes]:
+        with open(f"/proc/{pid}/stat") as f:
+            own = f.read().rpartition(")")[2].split()
+        others -= int(own[11]) + int(own[12])
+    return others
+
+
+class Rounds:
+    """What the rounds of one case gave."""
+
+    def __init__(self, chosen):
+        self.chosen = chosen
+        self.times = {family: [] for family in chosen}  # family -> seconds per round
+        self.trips = []  # round trips between two cores that elbow measured on the way, ns
+        self.others = []  # cores that other programs kept busy, per round
+
+
+def run_round(rounds, case):
+    """Every family's turn. -> its seconds and the cores that others kept busy meanwhile."""
+    processes = [worker.process.pid for worker, _ in rounds.chosen.values()]
+    start, ticks, seconds = time.monotonic(), ticks_of_others(processes), {}
+    for family, (worker, expected) in rounds.chosen.items():
+        reply = worker.ask({**case, "repeats": repeats_for(expected, case)})
+        if "error" in reply:
+            raise SystemExit(f"{family}: {reply['error']}")
+        seconds[family] = reply["seconds"]
+        if reply.get("round_trip_ns"):
+            rounds.trips.append(reply["round_trip_ns"])
+    ticks = ticks_of_others(processes) - ticks
+    return seconds, max(0.0, ticks / os.sysconf("SC_CLK_TCK") / (time.monotonic() - start))
+
+
+def alternate(chosen, case, count):
+    """A disturbed round is played again, at most `count` times in all; after that it counts, and the table shows it."""
+    rounds, spare = Rounds(chosen), count
+    while len(rounds.others) < count:
+        seconds, others = run_round(rounds, case)
+        if others > MOST_OTHERS and spare > 0:
+            spare -= 1
+            continue
+        rounds.others.append(others)
+        for family, value in seconds.items():
+            rounds.times[family].append(value)
+    return rounds
 
 
 def duration(seconds):
@@ -160,15 +203,16 @@ def spread(ratios):
     return f"{statistics.median(ratios):.2f}x ({min(ratios):.2f}-{max(ratios):.2f})"
 
 
-def row(case, chosen, times, trips):
-    """One line of the table: elbow's time, each family's time and ratio, the round trip."""
+def row(case, rounds):
+    """One line of the table: elbow's time, each family's time and ratio, the round trip, the cores lost to others."""
+    times, trips = rounds.times, rounds.trips
     base = times.get("elbow")
     cells = [title(case), str(case["threads"]), duration(statistics.median(base)) if base else "-"]
     for family in CANDIDATES:
         if family not in times:
             cells.append("-")
             continue
-        text = f"{duration(statistics.median(times[family]))} [{chosen[family][0].name}]"
+        text = f"{duration(statistics.median(times[family]))} [{rounds.chosen[family][0].name}]"
         if base:
             text += " " + spread([p / e for p, e in zip(times[family], base)])
         cells.append(text)
@@ -176,10 +220,11 @@ def row(case, chosen, times, trips):
     fastest = [min(p) for p in zip(*peers)]
     cells.append(spread([p / e for p, e in zip(fastest, base)]) if base and fastest else "-")
     cells.append(f"{statistics.median(trips):.0f} ({min(trips):.0f}-{max(trips):.0f})" if trips else "-")
+    cells.append(f"{max(rounds.others):.2f}" + (" DISTURBED" if max(rounds.others) > MOST_OTHERS else ""))
     return "| " + " | ".join(cells) + " |"
 
 
-HEADER = ["case", "threads", "elbow", *CANDIDATES, "fastest peer of each round", "round trip, ns"]
+HEADER = ["case", "threads", "elbow", *CANDIDATES, "fastest peer of each round", "round trip, ns", "others, cores"]
 
 
 def machine():
@@ -200,13 +245,18 @@ def versions(arguments, threads):
     return found
 
 
+EXPLANATION = """# Performance against the Python peers
+
+Written by `bench/bench-peers`; do not edit. Times are medians per call (IWAE: per image); `2.5x (2.3-2.8)` is the
+median and range over the rounds of the peer's time over elbow's in the same round. In brackets: the peer's fastest
+configuration for that case (bench/peers/README.md). The round trip is a cache line's way from one core to the other and
+back, which two-thread figures hang on. The last column is the most that other programs kept busy in any round, in
+cores: a DISTURBED row favours whose calls are shorter, and proves nothing.
+"""
+
+
 def report(arguments, rows):
-    lines = ["# Performance against the Python peers", "",
-             "Written by `bench/bench-peers`; do not edit. Times are medians per call (IWAE: per image); `2.5x (2.3-2.8)` is the median and",
-             "range over the rounds of the peer's time over elbow's in the same round. In brackets: the peer's fastest configuration for that",
-             "case (bench/peers/README.md). The round trip is a cache line's way from one core to the other and back, which two-thread",
-             "figures hang on.", "",
-             f"- Machine: {machine()}", f"- Date: {datetime.date.today().isoformat()}",
+    lines = [EXPLANATION, f"- Machine: {machine()}", f"- Date: {datetime.date.today().isoformat()}",
              f"- Command: `bench/bench-peers {shlex.join(sys.argv[1:])}`, {arguments.rounds} rounds"]
     lines += [f"- {text}" for text in versions(arguments, arguments.threads[-1])]
     lines += ["", "| " + " | ".join(HEADER) + " |", "|" + "---|" * len(HEADER), *rows, ""]
@@ -236,8 +286,6 @@ def parse():
 
 def main():
     arguments = parse()
-    if os.getloadavg()[0] > 0.5:
-        note(f"load average {os.getloadavg()[0]:.1f}: other programs are running, the figures will be unsteady")
     rows = []
     print("| " + " | ".join(HEADER) + " |\n|" + "---|" * len(HEADER), flush=True)
     for threads in arguments.threads:
@@ -248,7 +296,7 @@ def main():
             chosen = choose(workers, case)
             if not chosen:
                 raise SystemExit(f"{title(case)}: nobody can")
-            rows.append(row(case, chosen, *alternate(chosen, case, arguments.rounds)))
+            rows.append(row(case, alternate(chosen, case, arguments.rounds)))
             print(rows[-1], flush=True)
         for worker in sum(workers.values(), []):
             worker.close()

@@ -156,7 +156,8 @@ def prepare_svi(request):
 
 
 def prepare(request):
-    return {"train": prepare_train, "encode": prepare_encode, "iwae": prepare_iwae, "svi": prepare_svi}[request["task"]](request)
+    tasks = {"train": prepare_train, "encode": prepare_encode, "iwae": prepare_iwae, "svi": prepare_svi}
+    return tasks[request["task"]](request)
 
 
 def describe():

@@ -30,8 +30,8 @@ IWAE_CHUNKS = [250, 500, 1000, 2500, 5000]
 
 def own_code(function):
     """A copy with a code object of its own: Dynamo keeps one cache per code object and gives up after a few entries."""
-    return types.FunctionType(function.__code__.replace(), function.__globals__, function.__name__, function.__defaults__,
-                              function.__closure__)
+    return types.FunctionType(function.__code__.replace(), function.__globals__, function.__name__,
+                              function.__defaults__, function.__closure__)
 
 
 # fallback_random: PyTorch's generator is three times as fast as Inductor's.
@@ -43,7 +43,9 @@ no_gradient = torch.inference_mode if MODE == "eager" else torch.no_grad
 
 
 def compiled(function):
-    return function if MODE == "eager" else torch.compile(own_code(function), fullgraph=True, dynamic=False, options=OPTIONS)
+    if MODE == "eager":
+        return function
+    return torch.compile(own_code(function), fullgraph=True, dynamic=False, options=OPTIONS)
 
 
 class Frozen(torch.nn.Module):
@@ -219,7 +221,8 @@ def prepare_svi(request):
 def prepare(request):
     if MODE == "frozen" and request["task"] in ("train", "svi"):
         raise ValueError("a frozen network has no gradient")
-    return {"train": prepare_train, "encode": prepare_encode, "iwae": prepare_iwae, "svi": prepare_svi}[request["task"]](request)
+    tasks = {"train": prepare_train, "encode": prepare_encode, "iwae": prepare_iwae, "svi": prepare_svi}
+    return tasks[request["task"]](request)
 
 
 def describe():

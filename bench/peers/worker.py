@@ -1,7 +1,7 @@
 """worker.py - what the peers' workers share: the protocol, the data, the initial parameters and the timing.
 
-A worker reads one JSON object a line from stdin and answers one a line on stdout; README.md describes both. `elbow bench
---worker` speaks the same, so that drive.py can alternate between them.
+A worker reads one JSON object a line from stdin and answers one a line on stdout; README.md describes both.
+`elbow bench --worker` speaks the same, so that drive.py can alternate between them.
 """
 
 import json
@@ -63,8 +63,8 @@ def seconds_of(call, repeats):
 
 
 def answer(request, prepared, prepare):
-    """prepare(request) -> (call, units): a call does `units` of what is reported per unit. Prepared calls are kept, so that a
-    request that comes again compiles nothing."""
+    """prepare(request) -> (call, units): a call does `units` of what is reported per unit. Prepared calls are kept, so
+    that a request that comes again compiles nothing."""
     if request["threads"] != threads():
         raise ValueError(f"this worker was started for {threads()} threads (OMP_NUM_THREADS)")
     key = json.dumps({k: v for k, v in request.items() if k != "repeats"}, sort_keys=True)
@@ -77,7 +77,7 @@ def answer(request, prepared, prepare):
 
 
 def serve(describe, prepare):
-    """Runs until stdin ends. Libraries that print must not disturb the protocol, so stdout itself is turned to stderr."""
+    """Runs until stdin ends. Libraries that print must not disturb the protocol: stdout itself is turned to stderr."""
     out = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)
     prepared = {}

@@ -1,15 +1,14 @@
 #!/usr/bin/env python3
 """optimizers.py - golden sequences of PyTorch's optimisers: writes optimizers.safetensors beside this script.
 
-For each case: <case>.parameters [5,6], the six parameters after each of five steps. The start [6] and the gradients [5,6] are
-common to all; the metadata hold each case's settings as text, "adam rate=0.1 beta1=0.9 ...". Clipping is by the global norm,
-before weight decay. Computed in double precision, stored as float.
+For each case: <case>.parameters [5,6], the six parameters after each of five steps. The start [6] and the gradients
+[5,6] are common to all; the metadata hold each case's settings as text, "adam rate=0.1 beta1=0.9 ...". Clipping is by
+the global norm, before weight decay. Computed in double precision, stored as float.
 """
 
-import pathlib
-
 import torch
-from safetensors.torch import save_file
+
+import golden_file
 
 STEPS, COUNT = 5, 6
 CASES = {
@@ -49,13 +48,16 @@ def main():
     generator = torch.Generator().manual_seed(11)
     start = torch.randn(COUNT, generator=generator, dtype=torch.float64).float()
     gradients = torch.randn(STEPS, COUNT, generator=generator, dtype=torch.float64)
-    # Scales a thousandfold apart, so that an epsilon in the wrong place shows; step 3 is small enough not to be clipped.
-    gradients = (gradients * torch.tensor([1.0, 1e-3, 3.0, 0.1, 1.0, 0.01]) * torch.tensor([1, 1, 0.1, 1, 2])[:, None]).float()
+    # Scales a thousandfold apart, so that an epsilon in the wrong place shows; step 3 is too small to be clipped.
+    per_parameter = torch.tensor([1.0, 1e-3, 3.0, 0.1, 1.0, 0.01])
+    per_step = torch.tensor([1, 1, 0.1, 1, 2])
+    gradients = (gradients * per_parameter * per_step[:, None]).float()
     out = {"start": start, "gradients": gradients}
     for case, settings in CASES.items():
-        out[case + ".parameters"] = run(start, gradients, settings).float().contiguous()
-    metadata = {case: " ".join([s["type"]] + [f"{k}={v!r}" for k, v in s.items() if k != "type"]) for case, s in CASES.items()}
-    save_file(out, pathlib.Path(__file__).parent / "optimizers.safetensors", metadata)
+        out[case + ".parameters"] = run(start, gradients, settings)
+    metadata = {case: " ".join([s["type"]] + [f"{k}={v!r}" for k, v in s.items() if k != "type"])
+                for case, s in CASES.items()}
+    golden_file.write(out, "optimizers.safetensors", metadata)
 
 
 if __name__ == "__main__":

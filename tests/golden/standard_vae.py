@@ -2,9 +2,9 @@
 """standard_vae.py - golden values of the standard VAE, from an implementation independent of elbow (vae.py).
 
   standard_vae.py write
-      writes standard_vae_<case>.safetensors beside this script: a tiny model of every likelihood and activation with its
-      inputs, bounds and gradients, and one of real size whose parameters both sides compute from a recipe. README.md
-      names the tensors.
+      writes standard_vae_<case>.safetensors beside this script: a tiny model of every likelihood and activation with
+      its inputs, bounds and gradients, and one of real size whose parameters both sides compute from a recipe.
+      README.md names the tensors.
 
   standard_vae.py evaluate model.safetensors data.npy [--samples K] [--noise eps.npy] [--activation tanh] ...
       rebuilds a network that elbow trained and prints its ELBO and IWAE-K bound on data [N,D], one JSON object.
@@ -15,16 +15,15 @@ Needs PyTorch, NumPy and safetensors: bench/bench-peers --setup makes an environ
 import argparse
 import json
 import math
-import pathlib
 
 import numpy as np
 import torch
 from safetensors import safe_open
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
 
+import golden_file
 from vae import StandardVAE
 
-HERE = pathlib.Path(__file__).parent
 D, Z, B, K = 12, 3, 4, 6
 HIDDEN = [7, 5]
 
@@ -67,8 +66,8 @@ def parameter_shapes(config, data, hidden, latent):
 
 
 def random_parameters(shapes, generator):
-    """Weights large enough that no activation stays in its linear range; rounded to float, so that both sides start from
-    the same numbers."""
+    """Weights large enough that no activation stays in its linear range; rounded to float, so that both sides start
+    from the same numbers."""
     scale = {2: lambda shape: 1.2 / math.sqrt(shape[1]), 1: lambda shape: 0.3}
     return {name: (torch.randn(shape, generator=generator, dtype=torch.float64) * scale[len(shape)](shape)).float()
             for name, shape in shapes.items()}
@@ -113,8 +112,7 @@ def write_case(case, seed):
     out.update(parameters)
     check_finite(out, case)
     metadata = {**config, "hidden": ",".join(map(str, hidden)), "latent": str(Z), "data": str(D), "samples": str(K)}
-    save_file({n: v.detach().float().contiguous() for n, v in out.items()},
-              HERE / f"standard_vae_{case}.safetensors", metadata)
+    golden_file.write(out, f"standard_vae_{case}.safetensors", metadata)
 
 
 # --- the model of real size: both sides compute its inputs, only the results are stored
@@ -124,7 +122,8 @@ REAL_GRADIENT_HEAD = 32
 
 
 def recipe(stream, count):
-    """count numbers in [-1,1), exact in float: the top 24 bits of splitmix64 (Steele et al. 2014) at stream * 2^32 + i + 1."""
+    """count numbers in [-1,1), exact in float: the top 24 bits of splitmix64 (Steele et al. 2014) at
+    stream * 2^32 + i + 1."""
     with np.errstate(over="ignore"):
         s = (np.uint64(stream << 32) + np.arange(1, count + 1, dtype=np.uint64)) * np.uint64(0x9E3779B97F4A7C15)
         s = (s ^ (s >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
@@ -158,18 +157,19 @@ def write_real_size():
     check_finite(out, "real_size")
     metadata = {**config, "hidden": ",".join(map(str, REAL["hidden"])), "latent": str(REAL["latent"]),
                 "data": str(REAL["data"]), "batch": str(REAL["batch"]), "samples": str(REAL["samples"])}
-    save_file({n: v.detach().float().contiguous() for n, v in out.items()},
-              HERE / "standard_vae_real_size.safetensors", metadata)
+    golden_file.write(out, "standard_vae_real_size.safetensors", metadata)
 
 
 # --- a trained model
 
 def saved_config(path):
-    """The keys that matter here from the YAML text (two levels, `section:` then `  key: value`) in the file's metadata."""
+    """The values in the YAML text (two levels, `section:` then `  key: value`) of the file's metadata."""
     with safe_open(path, "np") as f:
-        text = (f.metadata() or {}).get("config", "")
+        text = (f.metadata() or {}).get("elbow.config", "")
     values, section = {}, ""
     for line in text.splitlines():
+        if line.lstrip().startswith("#"):
+            continue
         key, _, value = line.partition(":")
         value = value.split(" #")[0].strip().strip("'\"")
         if not line.startswith(" "):

@@ -1,5 +1,5 @@
-"""vae.py - the standard VAE in PyTorch, rebuilt from the tensors of a model.safetensors alone. It shares no code with elbow:
-the formulas are written out from the papers, computed in double precision, and differentiated by autograd.
+"""vae.py - the standard VAE in PyTorch, rebuilt from the tensors of a model.safetensors alone. It shares no code with
+elbow: the formulas are written out from the papers, computed in double precision, and differentiated by autograd.
 
 Shapes: x [B,D], eps [K,B,Z], log-weights [K,B]; everything in nats per datum, sums over dimensions.
 """
@@ -116,7 +116,7 @@ class StandardVAE:
         return self.gradients(-self.iwae(x, eps).mean())
 
     def gradients_weighted(self, x, eps, power):
-        """Of -mean sum_k w~_k^power log w_k, the normalised weights w~ held constant and q's parameters frozen in log q."""
+        """Of -mean sum_k w~_k^power log w_k, normalised weights w~ held constant, q's parameters frozen in log q."""
         log_w, _ = self.log_weights(x, eps, score=False)
         weight = torch.softmax(log_w, 0).detach() ** power
         return self.gradients(-(weight * log_w).sum(0).mean())
