@@ -304,10 +304,10 @@ void grad_check(const grad_case *c)
     for (unsigned wanted = 0; wanted <= can; wanted++) {
         bool possible = (wanted & ~can) == 0;
         if (!possible || ((c->together || c->twice) && wanted != 0 && wanted != can)) continue;
-        if (large && wanted != 0 && wanted != can) continue;
         for (int through = 0; through < 2; through++)
             for (int company = 0; company < GRAD_COMPANIES; company++) {
                 if (wanted == 0 && company > 0) continue;
+                if (large && wanted != can && (through || company != GRAD_OTHER_AFTER) && wanted != 0) continue;
                 grad_check_way(c, (grad_way){wanted, through, (grad_company)company, 1},
                                !large || company == GRAD_OTHER_AFTER);
             }

@@ -531,6 +531,8 @@ static void test_linear_tiled(void **state)
     linear_check((grad_input){SHAPE(2, 5, 200)}, 301, 3, ELB_TANH, false);
     linear_check((grad_input){SHAPE(2, 3, 170)}, 515, 2, ELB_LINEAR, false);
     linear_check((grad_input){SHAPE(2, 3, 515)}, 170, 3, ELB_SOFTPLUS, false);
+    linear_check((grad_input){SHAPE(2, 40, 90)}, 70, 3, ELB_TANH, false);
+    linear_check((grad_input){SHAPE(2, 130, 70)}, 90, 3, ELB_ELU, false);
     linear_check((grad_input){SHAPE(2, 300, 45)}, 37, 3, ELB_TANH, true);
     linear_check((grad_input){SHAPE(2, 256, 20)}, 9, 2, ELB_LINEAR, true);
 }
