@@ -68,9 +68,10 @@ static void test_wrong_shapes(void **state)
     refused(w, elb_mean_first(w.t, X(2, 0, 3, 0)), ELB_MODEL, "mean_first needs at least one sample");
     refused(w, elb_log_mean_exp(w.t, X(0, 0, 0, 0)), ELB_MODEL, "log_mean_exp needs at least one sample");
     refused(w, elb_softmax_first(w.t, X(2, 0, 3, 0)), ELB_MODEL, "softmax_first needs at least one sample");
-    refused(w, elb_columns(w.t, X(2, 4, 3, 0), 1, 3), ELB_MODEL, "columns 1.. (3 of them) are not in a tensor of shape [4,3]");
-    refused(w, elb_columns(w.t, X(2, 4, 3, 0), -1, 2), ELB_MODEL, "columns -1..1");
-    refused(w, elb_columns(w.t, X(2, 4, 3, 0), 1, INT64_MAX), ELB_MODEL, "columns 1..");
+    refused(w, elb_columns(w.t, X(2, 4, 3, 0), 1, 3), ELB_MODEL,
+            "columns 1.. (3 of them) are not in a tensor of shape [4,3]");
+    refused(w, elb_columns(w.t, X(2, 4, 3, 0), -1, 2), ELB_MODEL, "columns -1");
+    refused(w, elb_columns(w.t, X(2, 4, 3, 0), 1, INT64_MAX), ELB_MODEL, "columns 1");
     refused(w, elb_broadcast(w.t, X(1, 3, 0, 0), 2, (int64_t[]){5, 4}), ELB_MODEL, "cannot be repeated to rows of 4");
     refused(w, elb_broadcast(w.t, X(2, 2, 3, 0), 2, (int64_t[]){2, 3}), ELB_MODEL, "shape [2,3] cannot be repeated");
     refused(w, elb_bernoulli_log_prob(w.t, X(2, 4, 3, 0), X(3, 2, 4, 2)), ELB_MODEL,
