@@ -131,19 +131,22 @@ elb_tensor *elb_mean_first(elb_tape *t, elb_tensor *x)
     return first_node(t, &elb_op_mean_first, x);
 }
 
-/* y = log mean_s exp x_s, by the largest term. */
+/* log sum_s exp x_s of column i, by the largest term. */
+static elb_real first_log_sum_exp(const elb_tensor *x, first_span a, int64_t i)
+{
+    elb_real top = x->data[i], sum = 0;
+    for (int64_t s = 1; s < a.samples; s++)
+        if (!(x->data[s * a.width + i] <= top)) top = x->data[s * a.width + i]; /* a NaN comes through */
+    for (int64_t s = 0; s < a.samples; s++) sum += exp(x->data[s * a.width + i] - top);
+    return top + log(sum);
+}
+
 static void log_mean_exp_forward(const elb_kernels *k, elb_tensor *y, int64_t tile)
 {
     (void)k;
-    const elb_tensor *x = y->in[0];
-    first_span a = first_at(x, tile);
-    for (int64_t i = a.begin; i < a.begin + a.count; i++) {
-        elb_real top = x->data[i], sum = 0;
-        for (int64_t s = 1; s < a.samples; s++)
-            if (!(x->data[s * a.width + i] <= top)) top = x->data[s * a.width + i]; /* a NaN comes through */
-        for (int64_t s = 0; s < a.samples; s++) sum += exp(x->data[s * a.width + i] - top);
-        y->data[i] = top + log(sum / (elb_real)a.samples);
-    }
+    first_span a = first_at(y->in[0], tile);
+    for (int64_t i = a.begin; i < a.begin + a.count; i++)
+        y->data[i] = first_log_sum_exp(y->in[0], a, i) - log((elb_real)a.samples);
 }
 
 static void log_mean_exp_backward(const elb_kernels *k, elb_tensor *y, int64_t tile)
@@ -175,11 +178,8 @@ static void softmax_first_forward(const elb_kernels *k, elb_tensor *y, int64_t t
     const elb_tensor *x = y->in[0];
     first_span a = first_at(x, tile);
     for (int64_t i = a.begin; i < a.begin + a.count; i++) {
-        elb_real top = x->data[i], sum = 0;
-        for (int64_t s = 1; s < a.samples; s++)
-            if (!(x->data[s * a.width + i] <= top)) top = x->data[s * a.width + i];
-        for (int64_t s = 0; s < a.samples; s++) sum += y->data[s * a.width + i] = exp(x->data[s * a.width + i] - top);
-        for (int64_t s = 0; s < a.samples; s++) y->data[s * a.width + i] /= sum;
+        elb_real total = first_log_sum_exp(x, a, i);
+        for (int64_t s = 0; s < a.samples; s++) y->data[s * a.width + i] = exp(x->data[s * a.width + i] - total);
     }
 }
 
