@@ -146,7 +146,7 @@ static void compare(elb_context *c, const elb_vae *vae, const float *x, int64_t 
 
 static void reaches(int latent)
 {
-    char *folder = support_folder_make(), number[8];
+    char *folder = support_folder_make(), number[16];
     elb_context *c = support_context(NULL);
     elb_config *config;
     elb_dataset *data;
