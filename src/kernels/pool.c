@@ -11,8 +11,8 @@
 #endif
 
 enum {
-    POOL_SPINS = 4000,        /* looks at a flag before giving the processor away */
-    POOL_IDLE_YIELDS = 20,    /* give-aways before an idle thread sleeps */
+    POOL_SPINS = 4000, /* looks at a word before giving the processor away, some 0.1 ms */
+    POOL_RESTS = 1023, /* runs that the workers sit out at most */
     POOL_CACHE_LINE = 64
 };
 
@@ -32,12 +32,14 @@ struct elb_pool {
     pthread_mutex_t mutex;
     pthread_cond_t wake;
     _Alignas(POOL_CACHE_LINE) atomic_uint generation; /* counts runs; a change starts the workers */
-    _Alignas(POOL_CACHE_LINE) atomic_int pending;     /* workers still in this run */
+    _Alignas(POOL_CACHE_LINE) atomic_uint pending;    /* workers still in this run */
     _Alignas(POOL_CACHE_LINE) atomic_int sleepers;
     _Alignas(POOL_CACHE_LINE) atomic_int arrived;
     _Alignas(POOL_CACHE_LINE) atomic_uint barriers; /* counts barriers passed */
     _Alignas(POOL_CACHE_LINE) atomic_uint ball;     /* for the round trip */
+    atomic_llong stalled; /* nanoseconds that threads of this run waited beyond their spinning */
     atomic_bool stop;
+    int rest, rests; /* runs that the workers still sit out; how many they do after the next stall */
 };
 
 /* While it runs a body, a thread tells the GEMM library to stay on it. */
@@ -65,13 +67,23 @@ static inline void pool_pause(void)
 #endif
 }
 
-/* One look's worth of waiting; after POOL_SPINS looks the processor is given away each time. */
-static inline void pool_wait(int *looks)
+static int64_t pool_clock(void)
 {
-    if (++*looks < POOL_SPINS)
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
+}
+
+/* Waits while the word holds this value: spinning, then giving the processor away. */
+static void pool_await(elb_pool *p, atomic_uint *word, unsigned held)
+{
+    for (int look = 0; look < POOL_SPINS; look++) {
+        if (atomic_load(word) != held) return;
         pool_pause();
-    else
-        sched_yield();
+    }
+    int64_t from = pool_clock();
+    while (atomic_load(word) == held) sched_yield();
+    atomic_fetch_add(&p->stalled, pool_clock() - from);
 }
 
 static void pool_sleep(elb_pool *p, unsigned seen)
@@ -90,9 +102,11 @@ static void *pool_work(void *argument)
     unsigned seen = 0;
     pool_enter();
     for (;;) {
-        for (int looks = 0; atomic_load(&p->generation) == seen;) {
-            pool_wait(&looks);
-            if (looks >= POOL_SPINS + POOL_IDLE_YIELDS) pool_sleep(p, seen);
+        for (int look = 0; atomic_load(&p->generation) == seen; look++) {
+            if (look < POOL_SPINS)
+                pool_pause();
+            else
+                pool_sleep(p, seen);
         }
         seen++;
         if (atomic_load(&p->stop)) return NULL;
@@ -119,15 +133,37 @@ void elb_pool_run_alone(elb_pool *p, void (*body)(void *argument, int thread), v
     pool_leave(saved);
 }
 
+/* Where other programs want the processors too, threads that wait for each other lose more than they gain: after a run
+ * that was mostly stalling, the workers sit out the next ones, ever more of them until a run goes well again. */
+static void pool_judge(elb_pool *p, int64_t elapsed)
+{
+    if (atomic_load(&p->stalled) > elapsed / 2) {
+        p->rests = 2 * p->rests + 1 < POOL_RESTS ? 2 * p->rests + 1 : POOL_RESTS;
+        p->rest = p->rests;
+    } else {
+        p->rests /= 2;
+    }
+}
+
+int elb_pool_team(elb_pool *p)
+{
+    if (p->rest == 0) return p->threads;
+    p->rest--;
+    return 1;
+}
+
 void elb_pool_run(elb_pool *p, void (*body)(void *argument, int thread), void *argument)
 {
     int saved = pool_enter();
+    int64_t from = pool_clock();
+    atomic_store(&p->stalled, 0);
     p->body = body;
     p->argument = argument;
-    atomic_store(&p->pending, p->threads - 1);
+    atomic_store(&p->pending, (unsigned)p->threads - 1);
     if (p->threads > 1) pool_start_run(p);
     body(argument, 0);
-    for (int looks = 0; atomic_load(&p->pending) > 0;) pool_wait(&looks);
+    for (unsigned n; (n = atomic_load(&p->pending)) > 0;) pool_await(p, &p->pending, n);
+    pool_judge(p, pool_clock() - from);
     pool_leave(saved);
 }
 
@@ -140,7 +176,7 @@ void elb_pool_barrier(elb_pool *p)
         atomic_fetch_add(&p->barriers, 1);
         return;
     }
-    for (int looks = 0; atomic_load(&p->barriers) == passed;) pool_wait(&looks);
+    pool_await(p, &p->barriers, passed);
 }
 
 int elb_pool_threads(const elb_pool *p)
@@ -155,7 +191,7 @@ static void pool_play(void *argument, int thread)
     elb_pool *p = argument;
     if (thread > 1) return;
     for (unsigned i = 0; i < POOL_ROUNDS; i++) {
-        for (int looks = 0; atomic_load(&p->ball) != 2 * i + (unsigned)thread;) pool_wait(&looks);
+        for (unsigned n; (n = atomic_load(&p->ball)) != 2 * i + (unsigned)thread;) pool_await(p, &p->ball, n);
         atomic_store(&p->ball, 2 * i + (unsigned)thread + 1);
     }
 }
@@ -171,12 +207,10 @@ double elb_pool_round_trip(elb_pool *p)
     if (p->threads < 2) return 0;
     double trial[POOL_TRIALS];
     for (int i = 0; i < POOL_TRIALS; i++) {
-        struct timespec from, to;
         atomic_store(&p->ball, 0);
-        clock_gettime(CLOCK_MONOTONIC, &from);
+        int64_t from = pool_clock();
         elb_pool_run(p, pool_play, p);
-        clock_gettime(CLOCK_MONOTONIC, &to);
-        trial[i] = ((double)(to.tv_sec - from.tv_sec) * 1e9 + (double)(to.tv_nsec - from.tv_nsec)) / POOL_ROUNDS;
+        trial[i] = (double)(pool_clock() - from) / POOL_ROUNDS;
     }
     qsort(trial, POOL_TRIALS, sizeof trial[0], pool_compare);
     return trial[POOL_TRIALS / 2];

@@ -24,6 +24,9 @@ void elb_pool_run_alone(elb_pool *pool, void (*body)(void *argument, int thread)
 /* Inside a body: waits until every thread has come here; what was written before it is seen after it. */
 void elb_pool_barrier(elb_pool *pool);
 int elb_pool_threads(const elb_pool *pool);
+/* How many threads the next piece of work should be given: all, or 1 for a while after runs in which they mostly waited for
+ * each other because the machine is busy. To be asked once per piece. */
+int elb_pool_team(elb_pool *pool);
 /* Median nanoseconds for a word to travel between the first two threads and back; 0 with one thread. */
 double elb_pool_round_trip(elb_pool *pool);
 

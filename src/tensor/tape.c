@@ -22,6 +22,7 @@ struct elb_tape {
     int64_t reverse;      /* the entry that the reverse pass begins with */
     const elb_tensor *loss;
     bool parallel; /* some entry has more than one tile */
+    int threads;   /* that walk the schedule in this run */
     bool fixed_rows;
     elb_status status;
 };
@@ -368,7 +369,7 @@ static void tape_walk(void *argument, int thread)
 {
     elb_tape *t = argument;
     const elb_kernels *k = t->machine->kernels;
-    int threads = t->parallel ? elb_pool_threads(t->machine->pool) : 1;
+    int threads = t->threads;
     for (int64_t i = 0; i < t->entries; i++) {
         const tape_entry *e = &t->schedule[i];
         if (e->barrier && threads > 1) elb_pool_barrier(t->machine->pool);
@@ -404,7 +405,8 @@ elb_status elb_tape_run(elb_tape *t, elb_tensor *loss)
     if (t->status != ELB_OK) return t->status;
     if (loss != NULL) ELB_TRY(tape_prepare_reverse(t, loss));
     ELB_TRY(tape_schedule(t, loss));
-    if (t->parallel)
+    t->threads = t->parallel ? elb_pool_team(t->machine->pool) : 1;
+    if (t->threads > 1)
         elb_pool_run(t->machine->pool, tape_walk, t);
     else
         elb_pool_run_alone(t->machine->pool, tape_walk, t);
