@@ -37,8 +37,8 @@ struct elb_pool {
     _Alignas(POOL_CACHE_LINE) atomic_int arrived;
     _Alignas(POOL_CACHE_LINE) atomic_uint barriers; /* counts barriers passed */
     _Alignas(POOL_CACHE_LINE) atomic_uint ball;     /* for the round trip */
-    atomic_llong stalled; /* nanoseconds that threads of this run waited beyond their spinning */
     atomic_bool stop;
+    int64_t stalled; /* nanoseconds that the caller's thread waited beyond its spinning in this run */
     int rest, rests; /* runs that the workers still sit out; how many they do after the next stall */
 };
 
@@ -74,16 +74,17 @@ static int64_t pool_clock(void)
     return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
 }
 
-/* Waits while the word holds this value: spinning, then giving the processor away. */
-static void pool_await(elb_pool *p, atomic_uint *word, unsigned held)
+/* Waits while the word holds this value: spinning, then giving the processor away. Returns the nanoseconds of the
+ * latter. */
+static int64_t pool_await(atomic_uint *word, unsigned held)
 {
     for (int look = 0; look < POOL_SPINS; look++) {
-        if (atomic_load(word) != held) return;
+        if (atomic_load(word) != held) return 0;
         pool_pause();
     }
     int64_t from = pool_clock();
     while (atomic_load(word) == held) sched_yield();
-    atomic_fetch_add(&p->stalled, pool_clock() - from);
+    return pool_clock() - from;
 }
 
 static void pool_sleep(elb_pool *p, unsigned seen)
@@ -134,10 +135,11 @@ void elb_pool_run_alone(elb_pool *p, void (*body)(void *argument, int thread), v
 }
 
 /* Where other programs want the processors too, threads that wait for each other lose more than they gain: after a run
- * that was mostly stalling, the workers sit out the next ones, ever more of them until a run goes well again. */
+ * that was mostly stalling, the workers sit out the next ones, ever more of them until a run goes well again. Only the
+ * caller's waits count: it has the largest share of any work, so it waits for threads that were not let run. */
 static void pool_judge(elb_pool *p, int64_t elapsed)
 {
-    if (atomic_load(&p->stalled) > elapsed / 2) {
+    if (p->stalled > elapsed / 2) {
         p->rests = 2 * p->rests + 1 < POOL_RESTS ? 2 * p->rests + 1 : POOL_RESTS;
         p->rest = p->rests;
     } else {
@@ -156,18 +158,18 @@ void elb_pool_run(elb_pool *p, void (*body)(void *argument, int thread), void *a
 {
     int saved = pool_enter();
     int64_t from = pool_clock();
-    atomic_store(&p->stalled, 0);
+    p->stalled = 0;
     p->body = body;
     p->argument = argument;
     atomic_store(&p->pending, (unsigned)p->threads - 1);
     if (p->threads > 1) pool_start_run(p);
     body(argument, 0);
-    for (unsigned n; (n = atomic_load(&p->pending)) > 0;) pool_await(p, &p->pending, n);
+    for (unsigned n; (n = atomic_load(&p->pending)) > 0;) p->stalled += pool_await(&p->pending, n);
     pool_judge(p, pool_clock() - from);
     pool_leave(saved);
 }
 
-void elb_pool_barrier(elb_pool *p)
+void elb_pool_barrier(elb_pool *p, int thread)
 {
     if (p->threads == 1) return;
     unsigned passed = atomic_load(&p->barriers);
@@ -176,7 +178,8 @@ void elb_pool_barrier(elb_pool *p)
         atomic_fetch_add(&p->barriers, 1);
         return;
     }
-    pool_await(p, &p->barriers, passed);
+    int64_t stalled = pool_await(&p->barriers, passed);
+    if (thread == 0) p->stalled += stalled;
 }
 
 int elb_pool_threads(const elb_pool *p)
@@ -191,7 +194,7 @@ static void pool_play(void *argument, int thread)
     elb_pool *p = argument;
     if (thread > 1) return;
     for (unsigned i = 0; i < POOL_ROUNDS; i++) {
-        for (unsigned n; (n = atomic_load(&p->ball)) != 2 * i + (unsigned)thread;) pool_await(p, &p->ball, n);
+        for (unsigned n; (n = atomic_load(&p->ball)) != 2 * i + (unsigned)thread;) pool_await(&p->ball, n);
         atomic_store(&p->ball, 2 * i + (unsigned)thread + 1);
     }
 }

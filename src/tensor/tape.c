@@ -372,7 +372,7 @@ static void tape_walk(void *argument, int thread)
     int threads = t->threads;
     for (int64_t i = 0; i < t->entries; i++) {
         const tape_entry *e = &t->schedule[i];
-        if (e->barrier && threads > 1) elb_pool_barrier(t->machine->pool);
+        if (e->barrier && threads > 1) elb_pool_barrier(t->machine->pool, thread);
         if (i == t->reverse && !isfinite(t->loss->data[0])) return;
         /* Neighbouring tiles to one thread: the rows that it wrote in one phase are those it reads in the next. */
         int64_t begin = (e->tiles * thread + threads - 1) / threads;

@@ -64,10 +64,10 @@ static void relay_body(void *argument, int thread)
     relay *r = argument;
     for (int64_t round = 1; round <= BARRIERS; round++) {
         r->number[thread] = round * 100 + thread;
-        elb_pool_barrier(r->pool);
+        elb_pool_barrier(r->pool, thread);
         for (int i = 0; i < r->threads; i++)
             if (r->number[i] != round * 100 + i) atomic_fetch_add(&r->wrong, 1);
-        elb_pool_barrier(r->pool);
+        elb_pool_barrier(r->pool, thread);
     }
 }
 
