@@ -49,7 +49,7 @@ static const elb_preset presets_list[] = {
     {"table", "tables of numbers: latent 4, 64-64 ReLU, Gaussian with one learned variance per column, KL warm-up",
      "data: {binarise: none}\n"
      "model: {latent: 4, hidden: [64, 64], activation: relu}\n"
-     "likelihood: {type: gaussian, variance: pixel, log_variance: 0}\n"
+     "likelihood: {type: gaussian, variance: pixel, log_variance: -2}\n"
      "posterior: {type: ffg, hidden: [64, 64], activation: relu}\n"
      "objective: {type: elbo, samples: 1, kl: closed, gradient: plain, warmup: kl, warmup_epochs: 10}\n"
      "optimizer: {type: adam, rate: 1e-3, beta1: 0.9, beta2: 0.999, epsilon: 1e-8}\n"
