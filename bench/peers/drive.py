@@ -276,8 +276,8 @@ def parse():
     parser.add_argument("--threads", type=numbers, default=[1, 2])
     parser.add_argument("--family", type=lambda t: t.split(","), default=list(CANDIDATES), help=", ".join(CANDIDATES))
     parser.add_argument("--rounds", type=int, default=7)
-    parser.add_argument("--write", nargs="?", type=pathlib.Path, const=ROOT / "docs" / "results" / "performance.md",
-                        metavar="FILE", help="write the table to FILE, docs/results/performance.md when none is named")
+    parser.add_argument("--write", nargs="?", type=pathlib.Path, const=ROOT / "docs" / "results" / "peers.md",
+                        metavar="FILE", help="write the table to FILE, docs/results/peers.md when none is named")
     arguments = parser.parse_args()
     if not arguments.no_elbow and not arguments.elbow.exists():
         parser.error(f"{arguments.elbow} does not exist: run `make` first, or name another with --elbow")
