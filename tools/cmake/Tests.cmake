@@ -47,7 +47,7 @@ function(elbow_test label source library real)
             add_dependencies(tests_threads ${target})
         endif()
     endif()
-    set_tests_properties(${label}/${name} PROPERTIES LABELS "${labels}" SKIP_RETURN_CODE 77 TIMEOUT 300)
+    set_tests_properties(${label}/${name} PROPERTIES LABELS "${labels}" SKIP_RETURN_CODE 77 TIMEOUT 900)
 endfunction()
 
 if(EXISTS ${CMAKE_SOURCE_DIR}/tests/support.c)
@@ -83,7 +83,7 @@ endforeach()
 # elbow_script(label name script): a POSIX sh test; it finds the command, the sources and this build in its environment.
 function(elbow_script label name script)
     add_test(NAME ${label}/${name} COMMAND sh ${script})
-    set_tests_properties(${label}/${name} PROPERTIES LABELS ${label} SKIP_RETURN_CODE 77 TIMEOUT 300 ENVIRONMENT
+    set_tests_properties(${label}/${name} PROPERTIES LABELS ${label} SKIP_RETURN_CODE 77 TIMEOUT 900 ENVIRONMENT
         "ELBOW=${CMAKE_BINARY_DIR}/elbow;ELBOW_SOURCE=${CMAKE_SOURCE_DIR};ELBOW_BUILD=${CMAKE_BINARY_DIR}")
 endfunction()
 
