@@ -12,7 +12,7 @@ all: configure ## the command build/elbow and both libraries
 	$(call COMPILE,$(BUILD))
 
 configure:
-	@test -f $(BUILD)/build.ninja || $(CONFIGURE) -B $(BUILD)
+	@test -f $(BUILD)/build.ninja -a -z '$(ELBOW_CMAKE)' || $(CONFIGURE) -B $(BUILD)
 
 test: configure ## every test
 	$(call COMPILE,$(BUILD)) --target all tests

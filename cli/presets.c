@@ -5,12 +5,21 @@
 
 /* --- presets ---------------------------------------------------------------------------------------------------- */
 
-static elb_status presets_json(cli *c)
+static json_t *presets_pack(const elb_preset *p)
+{
+    return json_pack("{s:s,s:s,s:s}", "name", p->name, "help", p->help, "yaml", p->yaml);
+}
+
+static elb_status presets_list(cli *c)
 {
     json_t *list = json_array();
-    for (const elb_preset *p = elb_presets(); p->name; p++)
-        json_array_append_new(list, json_pack("{s:s,s:s,s:s}", "name", p->name, "help", p->help, "yaml", p->yaml));
-    return cli_print_json(c, json_pack("{s:o}", "presets", list), JSON_INDENT(2));
+    for (const elb_preset *p = elb_presets(); p->name; p++) {
+        if (!c->common.json) printf("%-16s %s\n", p->name, p->help);
+        json_array_append_new(list, presets_pack(p));
+    }
+    if (c->common.json) return cli_print_json(c, json_pack("{s:o}", "presets", list), JSON_INDENT(2));
+    json_decref(list);
+    return ELB_OK;
 }
 
 static elb_status presets_unknown(cli *c, const char *name)
@@ -26,14 +35,13 @@ static elb_status presets_unknown(cli *c, const char *name)
 static elb_status presets_run(cli *c, const void *values)
 {
     (void)values;
-    if (c->common.json) return presets_json(c);
-    for (const elb_preset *p = elb_presets(); p->name; p++) {
-        if (c->count == 0) printf("%-16s %s\n", p->name, p->help);
-        if (c->count == 0 || strcmp(p->name, c->arguments[0]) != 0) continue;
-        fputs(p->yaml, stdout);
-        return ELB_OK;
-    }
-    return c->count == 0 ? ELB_OK : presets_unknown(c, c->arguments[0]);
+    if (c->count == 0) return presets_list(c);
+    const elb_preset *p = elb_presets();
+    while (p->name && strcmp(p->name, c->arguments[0]) != 0) p++;
+    if (!p->name) return presets_unknown(c, c->arguments[0]);
+    if (c->common.json) return cli_print_json(c, presets_pack(p), JSON_INDENT(2));
+    fputs(p->yaml, stdout);
+    return ELB_OK;
 }
 
 const cli_verb verb_presets = {

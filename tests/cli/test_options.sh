@@ -76,6 +76,11 @@ ok "$ELBOW" presets
 says '^avi '
 ok "$ELBOW" presets avi
 says 'dynamic'
+ok "$ELBOW" presets avi --json
+json
+says '"name": "avi"'
+[ "$(grep -c '"name"' out)" -eq 1 ] || fail 'NAME was not honoured'
+refuse 2 "no preset 'avii'; did you mean 'avi'" "$ELBOW" presets avii --json
 ok "$ELBOW" presets --json
 json
 ok "$ELBOW" keys model
