@@ -108,6 +108,7 @@ static void inspect_facts(json_t *o, const elb_dataset *d)
     json_object_set_new(o, "min", cli_real(f.min));
     json_object_set_new(o, "max", cli_real(f.max));
     json_object_set_new(o, "nan_count", json_integer(f.nan_count));
+    json_object_set_new(o, "infinite_count", json_integer(f.infinite_count));
     json_object_set_new(o, "scale", cli_real(f.scale));
     json_object_set_new(o, "binary", json_boolean(f.binary));
     json_object_set_new(o, "labels", json_boolean(elb_dataset_has_labels(d)));
@@ -301,7 +302,7 @@ const cli_verb verb_inspect = {
     .summary = "tell what is in a run, a model file, or data",
     .arguments = "RUN|MODEL|DATA",
     .details =
-        "Of data: shape, type, range, number of NaN, and how many there are in each part. Of a model.safetensors file: "
+        "Of data: shape, type, range, number of NaN and infinities, and how many there are in each part. Of a model.safetensors file: "
         "its parameters and configuration. Of a run's folder: also its last epoch and its evaluations.",
     .examples = "elbow inspect fashion-mnist\n"
                 "elbow inspect arrays.npz --set data.key=images\n"

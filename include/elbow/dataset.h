@@ -9,6 +9,8 @@
 
 #include <elbow/context.h>
 
+ELB_BEGIN_DECLS
+
 typedef struct elb_dataset elb_dataset;
 
 typedef enum elb_part {
@@ -20,9 +22,9 @@ typedef enum elb_part {
 
 /* What is known of the values, as they are stored: a model sees them divided by `scale`. */
 typedef struct elb_data_facts {
-    double min, max;   /* over the values that are numbers; NaN when there are none */
+    double min, max;   /* over the finite values; NaN when there are none */
     double scale;      /* > 0 */
-    int64_t nan_count; /* values that are not a number */
+    int64_t nan_count, infinite_count; /* values that are not a number, and those beyond every number */
     bool binary;       /* after division by scale, every value is 0 or 1 */
     bool eight_bit;    /* stored as 8-bit integers */
 } elb_data_facts;
@@ -50,5 +52,7 @@ ELB_API elb_status elb_dataset_rows(const elb_dataset *d, int64_t first, int64_t
 /* Borrowed. The name: "fashion-mnist (test)". The description: "10000 x 28x28, 8-bit, range 0..255, 0 NaN". */
 ELB_API const char *elb_dataset_name(const elb_dataset *d);
 ELB_API const char *elb_dataset_describe(const elb_dataset *d);
+
+ELB_END_DECLS
 
 #endif

@@ -35,12 +35,14 @@ static void dataset_facts_f32(int64_t n, const float *x, elb_data_facts *f)
     f->max = -INFINITY;
     f->binary = true;
     for (int64_t i = 0; i < n; i++) {
-        if (isnan(x[i])) f->nan_count++;
-        if (x[i] < f->min) f->min = x[i];
-        if (x[i] > f->max) f->max = x[i];
+        bool finite = isfinite(x[i]);
+        f->nan_count += isnan(x[i]) != 0;
+        f->infinite_count += isinf(x[i]) != 0;
+        if (finite && x[i] < f->min) f->min = x[i];
+        if (finite && x[i] > f->max) f->max = x[i];
         f->binary &= x[i] == 0 || x[i] == f->scale;
     }
-    if (f->nan_count == n) f->min = f->max = NAN;
+    if (f->nan_count + f->infinite_count == n) f->min = f->max = NAN;
 }
 
 static elb_data_facts dataset_facts(const elb_array *array, double scale)
@@ -73,8 +75,11 @@ static elb_status dataset_describe(elb_dataset *d, const char *name)
     dataset_shape_text(d, shape);
     d->name = elb_strdup(d->context, name);
     if (!d->name) return ELB_MEMORY;
-    d->description = elb_format(d->context, "%lld x %s, %s, range %g..%g, %lld NaN", (long long)d->array.shape[0],
-                                shape, f->eight_bit ? "8-bit" : "float", f->min, f->max, (long long)f->nan_count);
+    char infinite[48] = "";
+    if (f->infinite_count > 0) snprintf(infinite, sizeof infinite, ", %lld infinite", (long long)f->infinite_count);
+    d->description =
+        elb_format(d->context, "%lld x %s, %s, range %g..%g, %lld NaN%s", (long long)d->array.shape[0], shape,
+                   f->eight_bit ? "8-bit" : "float", f->min, f->max, (long long)f->nan_count, infinite);
     return d->description ? ELB_OK : ELB_MEMORY;
 }
 
@@ -143,6 +148,17 @@ void elb_dataset_destroy(elb_dataset *d)
     elb_free(c, d->name);
     elb_free(c, d->description);
     elb_free(c, d);
+}
+
+elb_status elb_dataset_check_binarise(const elb_dataset *d, int binarise)
+{
+    const elb_data_facts *f = &d->facts;
+    bool chance = binarise == ELB_BINARISE_DYNAMIC || binarise == ELB_BINARISE_STATIC;
+    if (!chance || !(f->min < 0 || f->max / f->scale > 1)) return ELB_OK;
+    return elb_fail(d->context, ELB_DATA,
+                    "the values lie in [%g,%g] after division by %g, and only those in [0,1] can be binarised by "
+                    "chance: set data.scale to the largest value, or data.binarise to threshold or none",
+                    f->min / f->scale, f->max / f->scale, f->scale);
 }
 
 /* --- getters --- */

@@ -25,7 +25,7 @@ struct elb_dataset {
  * other source, options->test and options->validation data are drawn by a permutation of `seed` and kept in file order.
  * Synthetic sets have 1000 data in each part. options->limit then keeps the first data of any part.
  * Errors: ELB_USAGE (no such name or part, more held out than there is), ELB_FAILURE (no such file), ELB_DATA (corrupt,
- * wrong shape, not in [0,1] when it is to be binarised by chance), ELB_MEMORY. */
+ * wrong shape), ELB_MEMORY. */
 elb_status elb_dataset_load(elb_context *c, const elb_data_options *options, uint64_t seed, elb_part part,
                             elb_dataset **dataset);
 
@@ -33,6 +33,9 @@ elb_status elb_dataset_load(elb_context *c, const elb_data_options *options, uin
  * data and more), ELB_MEMORY. */
 elb_status elb_dataset_wrap(elb_context *c, const char *name, elb_array *array, int32_t *labels, double scale,
                             elb_dataset **dataset);
+
+/* Says in words when the data cannot be binarised in this way: only values in [0,1] can be by chance. Errors: ELB_DATA. */
+elb_status elb_dataset_check_binarise(const elb_dataset *d, int binarise);
 
 typedef struct elb_batch_spec {
     int binarise; /* elb_binarise */

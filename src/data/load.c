@@ -105,20 +105,6 @@ static double load_scale(const load_job *j)
     return 1;
 }
 
-static elb_status load_check_binarise(elb_context *c, const elb_data_options *o, const elb_dataset *d)
-{
-    const elb_data_facts *f = &d->facts;
-    if (o->binarise == ELB_BINARISE_NONE) return ELB_OK;
-    if (f->nan_count > 0)
-        return elb_fail(c, ELB_DATA, "'%s' has %lld values that are not a number and cannot be binarised: remove them",
-                        d->name, (long long)f->nan_count);
-    if (o->binarise == ELB_BINARISE_THRESHOLD || (f->min >= 0 && f->max / f->scale <= 1)) return ELB_OK;
-    return elb_fail(c, ELB_DATA,
-                    "'%s' has values %g..%g after division by %g, and only 0..1 can be binarised by chance: set "
-                    "data.scale to the largest value, or data.binarise to threshold or none",
-                    d->name, f->min / f->scale, f->max / f->scale, f->scale);
-}
-
 /* --- the whole --- */
 
 /* The parts of one source draw from streams of their own. The test part starts at 0, so that a test file is binarised
@@ -187,11 +173,7 @@ static elb_status load_finish(load_job *j, double scale, elb_dataset **dataset)
     elb_status status = elb_dataset_wrap(c, name, &j->source.array, labels, scale, &d);
     if (status == ELB_DATA) elb_fail_in(c, status, "'%s'", j->options->spec);
     elb_free(c, name);
-    if (status == ELB_OK) status = load_check_binarise(c, j->options, d);
-    if (status != ELB_OK) {
-        elb_dataset_destroy(d);
-        return status;
-    }
+    if (status != ELB_OK) return status;
     d->origin = load_origin(j->part);
     *dataset = d;
     return ELB_OK;

@@ -25,9 +25,13 @@ static elb_status gaussian_declare(elb_model *m)
 
 static void gaussian_reset(elb_model *m)
 {
-    if (m->log_variance < 0) return;
-    elb_real *l = elb_params_data(&m->params, m->log_variance);
-    for (int64_t i = 0; i < m->params.at[m->log_variance].count; i++) l[i] = (elb_real)m->likelihood_options.log_variance;
+    int64_t count = 0;
+    elb_real *l = NULL;
+    if (gaussian_kind(m) == ELB_VARIANCE_PREDICTED)
+        l = elb_mlp_output_bias(&m->decoder) + m->data, count = m->data;
+    else if (m->log_variance >= 0)
+        l = elb_params_data(&m->params, m->log_variance), count = m->params.at[m->log_variance].count;
+    for (int64_t i = 0; i < count; i++) l[i] = (elb_real)m->likelihood_options.log_variance;
 }
 
 static elb_tensor *gaussian_log_variance(elb_model *m, elb_tape *t)

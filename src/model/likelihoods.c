@@ -9,9 +9,13 @@ const elb_likelihood_type *const elb_likelihood_types[] = {
 
 elb_status elb_likelihood_check_present(elb_context *c, const elb_value_range *range)
 {
-    if (range->missing == 0) return ELB_OK;
-    return elb_fail(c, ELB_DATA, "%lld values are NaN; every value must be present: fill or remove them first",
-                    (long long)range->missing);
+    if (range->missing > 0)
+        return elb_fail(c, ELB_DATA, "%lld values are NaN; every value must be present: fill or remove them first",
+                        (long long)range->missing);
+    if (range->infinite > 0)
+        return elb_fail(c, ELB_DATA, "%lld values are infinite; every value must be finite: replace or remove them first",
+                        (long long)range->infinite);
+    return ELB_OK;
 }
 
 elb_status elb_likelihood_check_unit(elb_context *c, const char *name, const elb_value_range *range)

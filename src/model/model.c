@@ -5,12 +5,11 @@ static elb_status model_declare(elb_model *m)
     int64_t outputs = m->likelihood->outputs(&m->likelihood_options) * m->data;
     ELB_TRY(elb_mlp_init(&m->decoder, &m->params, "decoder", (elb_net_kind)m->options.activation, m->options.latent,
                          &m->options.hidden, outputs));
-    if (m->likelihood->declare != NULL) ELB_TRY(m->likelihood->declare(m));
-    return elb_params_build(&m->params);
+    return m->likelihood->declare != NULL ? m->likelihood->declare(m) : ELB_OK;
 }
 
-elb_status elb_model_create(elb_context *c, const elb_model_options *options, const elb_likelihood_options *likelihood,
-                            int64_t data, elb_model **model)
+elb_status elb_model_declare(elb_context *c, const elb_model_options *options, const elb_likelihood_options *likelihood,
+                             int64_t data, elb_model **model)
 {
     *model = NULL;
     elb_model *m = elb_alloc(c, 1, sizeof *m);
@@ -29,6 +28,17 @@ elb_status elb_model_create(elb_context *c, const elb_model_options *options, co
     }
     *model = m;
     return ELB_OK;
+}
+
+elb_status elb_model_create(elb_context *c, const elb_model_options *options, const elb_likelihood_options *likelihood,
+                            int64_t data, elb_model **model)
+{
+    ELB_TRY(elb_model_declare(c, options, likelihood, data, model));
+    elb_status status = elb_params_build(&(*model)->params);
+    if (status == ELB_OK) return ELB_OK;
+    elb_model_destroy(*model);
+    *model = NULL;
+    return status;
 }
 
 void elb_model_destroy(elb_model *m)

@@ -13,8 +13,9 @@ typedef struct elb_model elb_model;
 /* What the data must be for a likelihood to make sense, over the part that will be used. */
 typedef struct elb_value_range {
     double least, largest;
-    int64_t missing; /* NaN */
-    bool binary;     /* every value is 0 or 1 */
+    int64_t missing;  /* NaN */
+    int64_t infinite;
+    bool binary;      /* every value is 0 or 1 */
 } elb_value_range;
 
 /* What every likelihood provides: the decoder's output `out` is [..,B,outputs * D]. */
@@ -46,6 +47,9 @@ struct elb_model {
 /* Parameters are zero until elb_model_reset or a load. */
 elb_status elb_model_create(elb_context *c, const elb_model_options *options, const elb_likelihood_options *likelihood,
                             int64_t data, elb_model **model);
+/* The same without memory for the parameters: elb_params_build of model->params is left to the caller. */
+elb_status elb_model_declare(elb_context *c, const elb_model_options *options, const elb_likelihood_options *likelihood,
+                             int64_t data, elb_model **model);
 void elb_model_destroy(elb_model *m);
 /* Draws the starting parameters from the seed. */
 elb_status elb_model_reset(elb_model *m, uint64_t seed);

@@ -4,16 +4,15 @@ extern const elb_posterior_type elb_posterior_ffg;
 
 const elb_posterior_type *const elb_posterior_types[] = {&elb_posterior_ffg, NULL};
 
-static elb_status posterior_declare(elb_posterior *q)
+static elb_status posterior_init(elb_posterior *q)
 {
     q->state = elb_alloc(q->context, 1, q->type->state_size);
     if (q->state == NULL) return ELB_MEMORY;
-    ELB_TRY(q->type->init(q));
-    return elb_params_build(&q->params);
+    return q->type->init(q);
 }
 
-elb_status elb_posterior_create(elb_context *c, const elb_posterior_options *options, int64_t data, int64_t latent,
-                                elb_posterior **posterior)
+elb_status elb_posterior_declare(elb_context *c, const elb_posterior_options *options, int64_t data, int64_t latent,
+                                 elb_posterior **posterior)
 {
     *posterior = NULL;
     elb_posterior *q = elb_alloc(c, 1, sizeof *q);
@@ -24,13 +23,24 @@ elb_status elb_posterior_create(elb_context *c, const elb_posterior_options *opt
     q->data = data;
     q->latent = latent;
     elb_params_init(&q->params, c);
-    elb_status status = posterior_declare(q);
+    elb_status status = posterior_init(q);
     if (status != ELB_OK) {
         elb_posterior_destroy(q);
         return status;
     }
     *posterior = q;
     return ELB_OK;
+}
+
+elb_status elb_posterior_create(elb_context *c, const elb_posterior_options *options, int64_t data, int64_t latent,
+                                elb_posterior **posterior)
+{
+    ELB_TRY(elb_posterior_declare(c, options, data, latent, posterior));
+    elb_status status = elb_params_build(&(*posterior)->params);
+    if (status == ELB_OK) return ELB_OK;
+    elb_posterior_destroy(*posterior);
+    *posterior = NULL;
+    return status;
 }
 
 void elb_posterior_destroy(elb_posterior *q)

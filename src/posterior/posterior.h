@@ -52,6 +52,9 @@ struct elb_posterior {
 /* Parameters are zero until elb_posterior_reset or a load. */
 elb_status elb_posterior_create(elb_context *c, const elb_posterior_options *options, int64_t data, int64_t latent,
                                 elb_posterior **posterior);
+/* The same without memory for the parameters: elb_params_build of posterior->params is left to the caller. */
+elb_status elb_posterior_declare(elb_context *c, const elb_posterior_options *options, int64_t data, int64_t latent,
+                                 elb_posterior **posterior);
 void elb_posterior_destroy(elb_posterior *q);
 elb_status elb_posterior_reset(elb_posterior *q, uint64_t seed);
 

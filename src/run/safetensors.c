@@ -394,6 +394,11 @@ static const elb_safetensors_entry *safetensors_expect(const elb_safetensors *fi
     return NULL;
 }
 
+elb_status elb_safetensors_check(const elb_safetensors *file, const char *name, int rank, const int64_t *shape)
+{
+    return safetensors_expect(file, name, rank, shape) ? ELB_OK : ELB_MODEL;
+}
+
 elb_status elb_safetensors_read(const elb_safetensors *file, const char *name, elb_dtype dtype, int rank,
                                 const int64_t *shape, void *out)
 {

@@ -1,5 +1,6 @@
 #include "run/vae.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -8,15 +9,31 @@
 
 /* --- the parts ------------------------------------------------------------------------------------------------------- */
 
-static elb_status vae_build(elb_vae *v, const elb_config *config)
+/* A small file can declare a huge model: nothing is allocated for parameters that it does not hold. */
+static elb_status vae_check_shapes(const elb_vae *v, const elb_safetensors *file)
+{
+    for (int b = 0; b < ELB_VAE_BLOCKS; b++) {
+        const elb_params *p = elb_vae_block(v, b);
+        for (int64_t i = 0; i < p->count; i++)
+            ELB_TRY(elb_safetensors_check(file, p->at[i].name, p->at[i].rank, p->at[i].shape));
+    }
+    return ELB_OK;
+}
+
+static elb_status vae_build(elb_vae *v, const elb_config *config, const elb_safetensors *file)
 {
     ELB_TRY(elb_config_copy(config, &v->config));
     int64_t size = v->shape[0] * v->shape[1] * v->shape[2];
-    ELB_TRY(elb_model_create(v->context, &config->model, &config->likelihood, size, &v->model));
-    return elb_posterior_create(v->context, &config->posterior, size, config->model.latent, &v->posterior);
+    ELB_TRY(elb_model_declare(v->context, &config->model, &config->likelihood, size, &v->model));
+    ELB_TRY(elb_posterior_declare(v->context, &config->posterior, size, config->model.latent, &v->posterior));
+    if (file != NULL) ELB_TRY(vae_check_shapes(v, file));
+    for (int b = 0; b < ELB_VAE_BLOCKS; b++) ELB_TRY(elb_params_build(elb_vae_block(v, b)));
+    return ELB_OK;
 }
 
-static elb_status vae_new(elb_context *c, const elb_config *config, int rank, const int64_t shape[3], elb_vae **vae)
+/* file: what its parameters will be read from, or NULL. */
+static elb_status vae_new(elb_context *c, const elb_config *config, int rank, const int64_t shape[3],
+                          const elb_safetensors *file, elb_vae **vae)
 {
     *vae = NULL;
     elb_vae *v = elb_alloc(c, 1, sizeof *v);
@@ -24,7 +41,7 @@ static elb_status vae_new(elb_context *c, const elb_config *config, int rank, co
     v->context = c;
     v->rank = rank;
     memcpy(v->shape, shape, sizeof v->shape);
-    elb_status status = vae_build(v, config);
+    elb_status status = vae_build(v, config, file);
     if (status != ELB_OK) {
         elb_vae_destroy(v);
         return status;
@@ -52,8 +69,9 @@ elb_params *elb_vae_block(const elb_vae *v, int block)
 enum { VAE_MEAN_ROWS = 256 };
 
 /* Mean over the data of every value, as the model sees it before chance binarises it. */
-static elb_status vae_data_mean(const elb_dataset *d, double *mean)
+static elb_status vae_data_mean(const elb_dataset *d, const elb_data_options *options, double *mean)
 {
+    bool threshold = options->binarise == ELB_BINARISE_THRESHOLD;
     int64_t size = elb_dataset_size(d), n = elb_dataset_count(d);
     float *rows = elb_alloc(d->context, VAE_MEAN_ROWS * size, sizeof *rows);
     if (rows == NULL) return ELB_MEMORY;
@@ -61,7 +79,10 @@ static elb_status vae_data_mean(const elb_dataset *d, double *mean)
     for (int64_t first = 0; first < n && status == ELB_OK; first += VAE_MEAN_ROWS) {
         int64_t count = n - first < VAE_MEAN_ROWS ? n - first : VAE_MEAN_ROWS;
         status = elb_dataset_rows(d, first, count, rows);
-        for (int64_t i = 0; i < count * size; i++) mean[i % size] += (double)rows[i] / (double)n;
+        for (int64_t i = 0; i < count * size && status == ELB_OK; i++) {
+            double x = threshold ? rows[i] >= (float)options->threshold : (double)rows[i];
+            mean[i % size] += x / (double)n;
+        }
     }
     elb_free(d->context, rows);
     return status;
@@ -75,7 +96,7 @@ static elb_status vae_start(elb_vae *v, const elb_dataset *dataset)
     if (!v->config->train.output_bias) return ELB_OK;
     double *mean = elb_alloc(v->context, elb_dataset_size(dataset), sizeof *mean);
     if (mean == NULL) return ELB_MEMORY;
-    elb_status status = vae_data_mean(dataset, mean);
+    elb_status status = vae_data_mean(dataset, &v->config->data, mean);
     if (status == ELB_OK) elb_model_start_at_mean(v->model, mean);
     elb_free(v->context, mean);
     return status;
@@ -85,7 +106,7 @@ elb_status elb_vae_create(const elb_config *config, const elb_dataset *dataset, 
 {
     int64_t shape[3];
     int rank = elb_dataset_shape(dataset, shape);
-    ELB_TRY(vae_new(config->context, config, rank, shape, vae));
+    ELB_TRY(vae_new(config->context, config, rank, shape, NULL, vae));
     elb_status status = elb_vae_check_data(*vae, config, dataset);
     if (status == ELB_OK) status = vae_start(*vae, dataset);
     if (status != ELB_OK) {
@@ -110,6 +131,9 @@ elb_batch_spec elb_config_batch_spec(const elb_config *config, uint32_t epoch)
 elb_status elb_config_open_data(const elb_config *config, const char *spec, elb_part part, elb_dataset **dataset)
 {
     elb_data_options options = config->data;
+    if (spec != NULL && strlen(spec) >= sizeof options.spec)
+        return elb_fail(config->context, ELB_USAGE, "the data's name has %zu bytes: at most %zu are expected",
+                        strlen(spec), sizeof options.spec - 1);
     if (spec != NULL) snprintf(options.spec, sizeof options.spec, "%s", spec);
     ELB_TRY(elb_dataset_load(config->context, &options, (uint64_t)config->top.seed, part, dataset));
     elb_log(config->context, ELB_LOG_INFO, "%s: %s", elb_dataset_name(*dataset), elb_dataset_describe(*dataset));
@@ -127,9 +151,11 @@ elb_status elb_vae_check_data(const elb_vae *v, const elb_config *config, const 
         .least = binarised ? 0 : facts.min / facts.scale,
         .largest = binarised ? 1 : facts.max / facts.scale,
         .missing = facts.nan_count,
+        .infinite = facts.infinite_count,
         .binary = binarised || facts.binary,
     };
     elb_status status = v->model->likelihood->check(v->context, &range);
+    if (status == ELB_OK) status = elb_dataset_check_binarise(dataset, config->data.binarise);
     return status == ELB_OK ? ELB_OK : elb_fail_in(v->context, status, "%s", elb_dataset_name(dataset));
 }
 
@@ -224,6 +250,20 @@ elb_status elb_vae_save(elb_vae *v, const char *path)
     return status;
 }
 
+static elb_status vae_check_finite(const elb_vae *v)
+{
+    for (int b = 0; b < ELB_VAE_BLOCKS; b++) {
+        const elb_params *p = elb_vae_block(v, b);
+        for (int64_t i = 0; i < p->count; i++)
+            for (int64_t k = 0; k < p->at[i].count; k++)
+                if (!isfinite(p->data[p->at[i].offset + k]))
+                    return elb_fail(v->context, ELB_MODEL,
+                                    "tensor '%s' holds a number that is not finite: train the model again, or repair it",
+                                    p->at[i].name);
+    }
+    return ELB_OK;
+}
+
 static elb_status vae_load_with(elb_context *c, const elb_safetensors *file, elb_config *config, elb_vae **vae)
 {
     const char *yaml = elb_safetensors_metadata(file, "elbow.config");
@@ -234,10 +274,11 @@ static elb_status vae_load_with(elb_context *c, const elb_safetensors *file, elb
         return elb_fail(c, ELB_MODEL, "not a model of elbow: its metadata lack elbow.config or elbow.shape");
     if (elb_config_parse(config, "elbow.config", yaml, (int64_t)strlen(yaml)) != ELB_OK)
         return elb_fail_in(c, ELB_MODEL, "the configuration in the model's metadata");
-    ELB_TRY(vae_new(c, config, rank, shape, vae));
+    ELB_TRY(vae_new(c, config, rank, shape, file, vae));
     elb_real *values[ELB_VAE_BLOCKS];
     vae_blocks(*vae, values);
     elb_status status = elb_vae_read(*vae, file, "", values);
+    if (status == ELB_OK) status = vae_check_finite(*vae);
     if (status != ELB_OK) {
         elb_vae_destroy(*vae);
         *vae = NULL;

@@ -24,9 +24,9 @@ struct elb_vae {
 
 /* The parameter blocks, decoder's first. */
 elb_params *elb_vae_block(const elb_vae *vae, int block);
-/* Appends an entry per parameter with data from `values[block]` (laid out like the block), names prefixed; returns how
- * many. entries must hold elb_vae_tensor_count. Names are allocated from `arena`. */
 int64_t elb_vae_tensor_count(const elb_vae *vae);
+/* An entry per parameter with data from `values[block]` (laid out like the block), names prefixed. entries must hold
+ * elb_vae_tensor_count. Names are allocated from `arena`. */
 elb_status elb_vae_entries(const elb_vae *vae, elb_arena *arena, const char *prefix, elb_real *const values[ELB_VAE_BLOCKS],
                            elb_safetensors_entry *entries);
 /* The way back; every parameter must be there with its shape. */

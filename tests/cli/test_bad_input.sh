@@ -39,6 +39,11 @@ refuse 3 "cut.npy.gz" train cut.npy.gz
 printf '1,2\n3,nan\n' >nan.csv
 refuse 3 "nan.csv.*(NaN|not a number)" train nan.csv
 refuse 3 "nan.csv.*(NaN|not a number)" train nan.csv --preset table
+printf '1,2\n3,inf\n-inf,4\n' >infinite.csv
+refuse 3 "infinite.csv.*2 values are infinite" train infinite.csv
+refuse 3 "infinite.csv.*2 values are infinite" train infinite.csv --preset table
+ok "$ELBOW" inspect infinite.csv
+says '^infinite count +2$'
 printf '1,2\n3\n' >ragged.csv
 refuse 3 "ragged.csv" train ragged.csv
 printf 'some words\nand more\n' >words.csv
@@ -99,9 +104,23 @@ refuse 1 "missing.safetensors" "$ELBOW" inspect missing.safetensors
 refuse 1 "pngs" "$ELBOW" eval pngs
 refuse 1 "pngs" "$ELBOW" report pngs
 refuse 4 'takes data of 16 values' "$ELBOW" eval run --data synthetic:circle --set data.binarise=none
-refuse 2 'must end in .npz, .npy or .csv' "$ELBOW" eval run --per-datum numbers.txt
+refuse 2 'must end in .npz or .csv' "$ELBOW" eval run --per-datum numbers.txt
 refuse 1 'no/such/folder|No such file' "$ELBOW" eval run --per-datum no/such/folder.csv
 refuse 1 'no/such|No such file' "$ELBOW" sample run --out no/such.png
+
+# A small file that declares a large model is refused before memory is asked for.
+sed 's/"4x4"/"9x9"/; s/hidden: \[32\]/hidden: [99]/' run/model.safetensors >large.safetensors
+cmp -s run/model.safetensors large.safetensors && fail 'large.safetensors is as it was'
+refuse 4 "large.safetensors.*expected" "$ELBOW" eval large.safetensors
+# A weight that is not a number: the last of the file.
+{ head -c "$(($(wc -c <run/model.safetensors) - 4))" run/model.safetensors && printf '\377\377\377\177'; } >nan.safetensors
+refuse 4 "nan.safetensors.*tensor '.*' holds a number that is not finite" "$ELBOW" eval nan.safetensors
+# A result that a run cannot keep is printed all the same.
+rm -rf shut && cp -r run shut && rm -f shut/eval-iwae.json && mkdir shut/eval-iwae.json
+code=0
+"$ELBOW" eval shut --json >out 2>err || code=$?
+[ "$code" -eq 1 ] || fail "exit code $code where the result could not be kept"
+[ "$(number out log_likelihood_nats)" = "$(number eval.json log_likelihood_nats)" ] || fail 'the result was thrown away'
 
 # --- checkpoints
 before=$(cksum run/*.*)

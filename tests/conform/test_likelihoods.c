@@ -216,17 +216,41 @@ static void check(int type, elb_value_range range, const char *part)
     support_context_end(c, NULL);
 }
 
+/* likelihood.log_variance is where every learned variance starts. */
+static void test_start_of_variance(void **state)
+{
+    static const elb_variance_kind kinds[] = {ELB_VARIANCE_SCALAR, ELB_VARIANCE_PIXEL, ELB_VARIANCE_PREDICTED};
+    (void)state;
+    for (size_t k = 0; k < sizeof kinds / sizeof *kinds; k++) {
+        elb_context *c = support_context(NULL);
+        elb_model_options options = {.latent = 2, .hidden = {.count = 1, .at = {3}}};
+        elb_likelihood_options likelihood = {.type = ELB_GAUSSIAN, .variance = kinds[k], .log_variance = -3};
+        const double mean[] = {1, 2, 4, 8};
+        elb_model *m;
+        assert_int_equal(elb_model_create(c, &options, &likelihood, 4, &m), ELB_OK);
+        assert_int_equal(elb_model_reset(m, 1), ELB_OK);
+        elb_model_start_at_mean(m, mean);
+        const elb_real *bias = elb_mlp_output_bias(&m->decoder);
+        const elb_real *l = kinds[k] == ELB_VARIANCE_PREDICTED ? bias + 4 : elb_params_data(&m->params, m->log_variance);
+        for (int d = 0; d < 4; d++) assert_true((double)bias[d] == mean[d]);
+        for (int d = 0; d < (kinds[k] == ELB_VARIANCE_SCALAR ? 1 : 4); d++) assert_true((double)l[d] == -3);
+        elb_model_destroy(m);
+        support_context_end(c, NULL);
+    }
+}
+
 static void test_checks(void **state)
 {
     (void)state;
     for (int type = 0; elb_likelihood_types[type] != NULL; type++) {
         bool unit = type != ELB_GAUSSIAN;
-        check(type, (elb_value_range){0, 1, 0, true}, NULL);
-        check(type, (elb_value_range){0, 1, 3, true}, "3 values are NaN");
-        check(type, (elb_value_range){0, 1, 0, false}, type == ELB_BERNOULLI ? "needs values that are 0 or 1" : NULL);
-        check(type, (elb_value_range){-0.1, 1, 0, false}, unit ? "needs values in [0,1], these lie in [-0.1,1]" : NULL);
-        check(type, (elb_value_range){0, 255, 0, false}, unit ? "set data.scale" : NULL);
-        check(type, (elb_value_range){NAN, NAN, 0, false}, unit ? "needs values in [0,1]" : NULL);
+        check(type, (elb_value_range){0, 1, 0, 0, true}, NULL);
+        check(type, (elb_value_range){0, 1, 3, 0, true}, "3 values are NaN");
+        check(type, (elb_value_range){0, 1, 0, 2, true}, "2 values are infinite");
+        check(type, (elb_value_range){0, 1, 0, 0, false}, type == ELB_BERNOULLI ? "needs values that are 0 or 1" : NULL);
+        check(type, (elb_value_range){-0.1, 1, 0, 0, false}, unit ? "needs values in [0,1], these lie in [-0.1,1]" : NULL);
+        check(type, (elb_value_range){0, 255, 0, 0, false}, unit ? "set data.scale" : NULL);
+        check(type, (elb_value_range){NAN, NAN, 0, 0, false}, unit ? "needs values in [0,1]" : NULL);
     }
 }
 
@@ -254,7 +278,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_registry),      cmocka_unit_test(test_density_mean_and_draws),
         cmocka_unit_test(test_mean_of_rows),  cmocka_unit_test(test_bias),
-        cmocka_unit_test(test_start_at_mean), cmocka_unit_test(test_checks),
+        cmocka_unit_test(test_start_at_mean), cmocka_unit_test(test_start_of_variance),
+        cmocka_unit_test(test_checks),
         cmocka_unit_test(test_wrong_shapes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -413,6 +413,12 @@ static void test_create(void **state)
     assert_true(isnan(elb_dataset_facts(d).min) && isnan(elb_dataset_facts(d).max));
     assert_int_equal(elb_dataset_facts(d).nan_count, 1);
     elb_dataset_destroy(d);
+    const float beyond[] = {2, INFINITY, -1, -INFINITY, 3};
+    assert_int_equal(elb_dataset_create(c, "beyond", 5, 0, NULL, beyond, &d), ELB_OK);
+    assert_true(elb_dataset_facts(d).min == -1 && elb_dataset_facts(d).max == 3 && !elb_dataset_facts(d).binary);
+    assert_true(elb_dataset_facts(d).infinite_count == 2 && elb_dataset_facts(d).nan_count == 0);
+    assert_string_equal(elb_dataset_describe(d), "5 x 1, float, range -1..3, 0 NaN, 2 infinite");
+    elb_dataset_destroy(d);
     shape[0] = INT64_MAX;
     assert_int_equal(elb_dataset_create(c, "huge", 2, 1, shape, values, &d), ELB_USAGE);
     assert_null(d);
@@ -438,24 +444,24 @@ static void test_part_names(void **state)
 static void test_binarise_refusals(void **state)
 {
     (void)state;
-    write_text("wide.csv", "0,1.5\n");
-    elb_data_options o = data_options(support_path(folder, "wide.csv"));
-    o.binarise = ELB_BINARISE_DYNAMIC;
-    refuse(&o, ELB_PART_ALL, ELB_DATA, "has values 0..1.5 after division by 1");
-    o.scale = 1.5;
-    elb_dataset_destroy(load_part(&o, 1, ELB_PART_ALL));
-    write_text("negative.csv", "0,-0.5\n");
-    o = data_options(support_path(folder, "negative.csv"));
-    o.binarise = ELB_BINARISE_STATIC;
-    refuse(&o, ELB_PART_ALL, ELB_DATA, "only 0..1 can be binarised by chance");
-    o.binarise = ELB_BINARISE_THRESHOLD;
-    elb_dataset_destroy(load_part(&o, 1, ELB_PART_ALL));
-    write_text("nan.csv", "0,nan\n");
-    o = data_options(support_path(folder, "nan.csv"));
-    elb_dataset_destroy(load_part(&o, 1, ELB_PART_ALL));
-    for (int b = ELB_BINARISE_DYNAMIC; b <= ELB_BINARISE_THRESHOLD; b++) {
-        o.binarise = b;
-        refuse(&o, ELB_PART_ALL, ELB_DATA, "has 1 values that are not a number");
+    static const struct {
+        float other;
+        double scale;
+        bool fits;
+    } cases[] = {{1, 0, true}, {1.5F, 0, false}, {1.5F, 1.5, true}, {-0.5F, 0, false}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        char text[32];
+        snprintf(text, sizeof text, "0,%g\n", (double)cases[i].other);
+        write_text("pair.csv", text);
+        elb_data_options o = data_options(support_path(folder, "pair.csv"));
+        o.scale = cases[i].scale;
+        elb_dataset *d = load_part(&o, 1, ELB_PART_ALL);
+        for (int b = ELB_BINARISE_NONE; b <= ELB_BINARISE_THRESHOLD; b++) {
+            bool chance = b == ELB_BINARISE_DYNAMIC || b == ELB_BINARISE_STATIC;
+            assert_int_equal(elb_dataset_check_binarise(d, b), chance && !cases[i].fits ? ELB_DATA : ELB_OK);
+            if (chance && !cases[i].fits) support_assert_message(c, "only those in [0,1] can be binarised by chance");
+        }
+        elb_dataset_destroy(d);
     }
 }
 
