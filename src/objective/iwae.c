@@ -29,8 +29,9 @@ static elb_loss iwae_loss(const elb_objective *o, elb_tape *t, elb_model *m, elb
         penalty = elb_sub(t, l.kl, elb_affine(t, d.log_q, 1 - o->beta, 0));
     elb_tensor *log_weight = elb_sub(t, l.reconstruction, penalty);
     if (dreg) elb_scale_gradient_by(z, elb_softmax_first(t, log_weight));
-    l.bound = elb_log_mean_exp(t, log_weight);
-    l.loss = elb_affine(t, elb_mean_all(t, l.bound), -1, 0);
+    elb_tensor *tempered = elb_log_mean_exp(t, log_weight);
+    l.bound = penalty == l.kl ? tempered : elb_log_mean_exp(t, elb_sub(t, l.reconstruction, l.kl));
+    l.loss = elb_affine(t, elb_mean_all(t, tempered), -1, 0);
     if (q->type->kl_to_prior != NULL) l.kl_coordinate = q->type->kl_to_prior(q, t, elb_stop_gradient(t, lambda));
     return l;
 }

@@ -12,7 +12,7 @@ typedef struct elb_loss {
     elb_tensor *reconstruction; /* log p(x|z) [S,B] */
     elb_tensor *kl;             /* [B] in closed form, or [S,B] sampled: log q(z) - log p(z) */
     elb_tensor *kl_coordinate;  /* [B,Z], closed form */
-    elb_tensor *bound;          /* [B], the tightened bound, for objectives that have one */
+    elb_tensor *bound;          /* [B], the tightened bound with beta = 1, for objectives that have one */
 } elb_loss;
 
 typedef struct elb_objective elb_objective;
