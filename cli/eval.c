@@ -52,7 +52,7 @@ static const cli_option eval_table[] = {
      .offset = offsetof(eval_options, per_datum),
      .value = "FILE",
      .words = CLI_WORDS_FILE,
-     .help = "Write every datum's numbers to an .npz or .csv file."},
+     .help = "Write every datum's index, label, elbo, iwae, ess and k_hat to an .npz or .csv file."},
     {.name = NULL},
 };
 
@@ -82,19 +82,34 @@ static elb_status eval_print_json(cli *c, const elb_vae *vae, const elb_dataset 
     return ELB_OK;
 }
 
-static elb_status eval_result(cli *c, const elb_vae *vae, const elb_dataset *dataset, const elb_evaluation *e)
+static elb_status eval_show(cli *c, const elb_vae *vae, const elb_dataset *dataset, const elb_evaluation *e)
 {
-    const char *run = c->arguments[0];
     char binarise[64];
-    if (cli_is_folder(run)) CLI_TRY(elb_evaluation_save(vae, dataset, e, run));
-    CLI_TRY(elb_config_get(elb_vae_config(vae), "data.binarise", binarise, sizeof binarise));
     if (c->common.json) return eval_print_json(c, vae, dataset, e);
+    CLI_TRY(elb_config_get(elb_vae_config(vae), "data.binarise", binarise, sizeof binarise));
     eval_print(e, dataset, binarise);
     if (e->k_hat_bad > 0.1)
         cli_note(
             c, "note: Pareto k-hat is above 0.7 for many data: the estimate is still a lower bound, and more --samples "
                "will raise it");
-    if (cli_is_folder(run)) cli_hint(c, "elbow report %s (this result is kept there)", run);
+    return ELB_OK;
+}
+
+/* A run keeps what tells of it as a whole: the estimate on all of its own test data, as it was trained to see them. */
+static elb_status eval_keep(cli *c, const eval_options *o, const elb_vae *vae, const elb_dataset *dataset,
+                            const elb_evaluation *e)
+{
+    const char *run = c->arguments[0];
+    bool part = o->source.part != CLI_UNSET && o->source.part != ELB_PART_TEST;
+    if (!cli_is_folder(run)) return ELB_OK;
+    if (o->limit != CLI_UNSET || o->source.data || part || o->source.set.count > 0) {
+        cli_note(c, "note: not kept in '%s', which keeps only what was found without --limit, --data, --set and --part "
+                    "other than test",
+                 run);
+        return ELB_OK;
+    }
+    CLI_TRY(elb_evaluation_save(vae, dataset, e, run));
+    cli_hint(c, "elbow report %s (this result is kept there)", run);
     return ELB_OK;
 }
 
@@ -115,7 +130,9 @@ static elb_status eval_data(cli *c, const eval_options *o, elb_vae *vae, const e
     if (status == ELB_INTERRUPTED || status == ELB_REQUEUE)
         return cli_fail(c, status, "stopped before the end; nothing was written");
     CLI_TRY(status);
-    return eval_result(c, vae, dataset, &e);
+    CLI_TRY(eval_show(c, vae, dataset, &e));
+    fflush(stdout); /* a run that cannot keep it must not cost the result */
+    return eval_keep(c, o, vae, dataset, &e);
 }
 
 static elb_status eval_run(cli *c, const void *values)
@@ -139,7 +156,7 @@ const cli_verb verb_eval = {
         "RUN is a run's folder or a model.safetensors file. Prints the mean over the data in nats and in bits per "
         "dimension, "
         "with its standard error, the effective sample size and Pareto k-hat; a run keeps it as eval-elbo.json or "
-        "eval-iwae.json for its report.\n\n"
+        "eval-iwae.json for its report, unless --limit, --data, --set or another --part than test was given.\n\n"
         "The result depends neither on --batch nor on --threads.",
     .examples = "elbow eval run\n"
                 "elbow eval run --estimator iwae --samples 5000 --limit 1000 --json\n"

@@ -5,6 +5,8 @@
 #include <elbow/progress.h>
 #include <elbow/vae.h>
 
+ELB_BEGIN_DECLS
+
 typedef enum elb_estimator {
     ELB_ESTIMATE_ELBO, /* E_q[log p(x|z)] - KL(q||p), K samples averaged */
     ELB_ESTIMATE_IWAE  /* log 1/K sum_k p(x,z_k)/q(z_k|x) */
@@ -16,8 +18,8 @@ typedef struct elb_evaluate_settings {
     int64_t limit;         /* the first so many data; 0: all */
     int64_t batch;         /* data in flight, 128 at most; 0: the default. The result does not depend on it. */
     uint64_t seed;         /* of the noise; at most INT64_MAX */
-    const char *per_datum; /* .npz or .csv for every datum's index, label (where there are any), elbo,
-                            * log_likelihood, ess, k_hat; NULL: none */
+    const char *per_datum; /* .npz or .csv for every datum's index, label (where there are any), elbo, iwae (both
+                            * estimators, whichever was asked for), ess, k_hat; NULL: none */
     elb_progress_fn progress;
     void *user;
 } elb_evaluate_settings;
@@ -49,5 +51,7 @@ ELB_API elb_status elb_evaluation_json(const elb_vae *vae, const elb_dataset *da
 /* Writes the same object to <folder>/eval-<estimator>.json, where the report finds it; atomically. */
 ELB_API elb_status elb_evaluation_save(const elb_vae *vae, const elb_dataset *dataset, const elb_evaluation *e,
                                        const char *folder);
+
+ELB_END_DECLS
 
 #endif

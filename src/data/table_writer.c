@@ -223,7 +223,9 @@ static table_format table_format_find(const char *path)
 static elb_status table_format_choose(elb_context *c, const char *path, int count, table_format *format)
 {
     *format = table_format_find(path);
-    if (!*format) return elb_fail(c, ELB_USAGE, "'%s' must end in .npz, .npy or .csv, to say what to write", path);
+    if (!*format)
+        return elb_fail(c, ELB_USAGE, "'%s' must end in %s.csv, to say what to write", path,
+                        count == 1 ? ".npz, .npy or " : ".npz or ");
     if (*format == table_npy && count != 1)
         return elb_fail(c, ELB_USAGE, "an NPY file holds one array and not %d: name the file .npz or .csv", count);
     return ELB_OK;

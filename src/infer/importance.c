@@ -73,11 +73,13 @@ static void importance_weigh(importance_sums *s, int64_t limit, double log_weigh
     importance_keep(s, limit, log_weight);
 }
 
-static elb_status importance_conclude(elb_importance *e, importance_sums *s, int64_t index, elb_importance_result *r)
+static elb_status importance_conclude(elb_importance *e, importance_sums *s, uint64_t datum, elb_importance_result *r)
 {
     if (isnan(s->log_weight) || s->top == -INFINITY || s->top == INFINITY)
-        return elb_fail(e->context, ELB_NUMERIC, "the importance weights of datum %lld of the block are not finite",
-                        (long long)index + 1);
+        return elb_fail(e->context, ELB_NUMERIC,
+                        "the importance weights of datum %lu, counted from 0, are not finite: look at its values, and at "
+                        "the model's with elbow inspect; a lower optimizer.rate trains steadier",
+                        (unsigned long)(uint32_t)datum);
     double k = (double)e->samples;
     r->log_likelihood = s->top + log(s->sum / k);
     r->elbo = e->posterior->type->kl_to_prior != NULL ? s->reconstruction / k : s->log_weight / k;
@@ -139,7 +141,7 @@ static elb_status importance_group(elb_importance *e, int64_t at, int64_t count,
         if (e->watch != NULL) ELB_TRY(e->watch(e->user, ((double)at + (double)count * part) / (double)all));
     }
     for (int64_t b = 0; b < count; b++) {
-        ELB_TRY(importance_conclude(e, &e->sums[b], at + b, &results[at + b]));
+        ELB_TRY(importance_conclude(e, &e->sums[b], datum[at + b], &results[at + b]));
         if (e->posterior->type->kl_to_prior != NULL) results[at + b].elbo -= (double)e->kl[at + b];
     }
     return ELB_OK;

@@ -31,7 +31,8 @@ void elb_importance_destroy(elb_importance *e);
  * but ELB_OK ends the block with that status. NULL: nobody watches. */
 typedef elb_status (*elb_importance_watch_fn)(void *user, double done);
 void elb_importance_watch(elb_importance *e, elb_importance_watch_fn watch, void *user);
-/* x [count, D], count <= ELB_IMPORTANCE_BLOCK; datum[count]: their stream positions. Errors: ELB_NUMERIC (a weight is NaN
+/* x [count, D], count <= ELB_IMPORTANCE_BLOCK; datum[count]: their stream positions, whose lower 32
+ * bits are the index that a message names. Errors: ELB_NUMERIC (a weight is NaN
  * or all are zero), ELB_MEMORY. */
 elb_status elb_importance_block(elb_importance *e, int64_t count, const uint64_t *datum, elb_real *x,
                                 elb_importance_result *results);

@@ -17,7 +17,7 @@ enum { EVALUATE_BLOCK_SAMPLES = 65536, EVALUATE_LEAST_BATCH = 8, EVALUATE_COLUMN
 
 /* Every datum's numbers, for the table. */
 typedef struct evaluate_table {
-    double *elbo, *log_likelihood, *ess, *k_hat; /* [n] each; one block that begins at elbo */
+    double *elbo, *iwae, *ess, *k_hat; /* [n] each; one block that begins at elbo */
     int64_t *index, *label;                      /* [n] each; one block that begins at index */
 } evaluate_table;
 
@@ -56,7 +56,7 @@ static void evaluate_keep(evaluate_job *j, int64_t index, const elb_importance_r
     t->index[index] = index;
     t->label[index] = elb_dataset_label(j->dataset, index);
     t->elbo[index] = r->elbo;
-    t->log_likelihood[index] = r->log_likelihood;
+    t->iwae[index] = r->log_likelihood;
     t->ess[index] = r->ess;
     t->k_hat[index] = r->k_hat;
 }
@@ -76,8 +76,7 @@ static elb_status evaluate_block(void *user, const elb_block *block)
     elb_status status = elb_importance_block(j->importance, block->count, block->datum, block->x, results);
     if (status != ELB_OK && status == j->reporter.asked) return status;
     if (status != ELB_OK)
-        return elb_fail_in(j->context, status, "%s, data %lld to %lld", elb_dataset_name(j->dataset),
-                           (long long)block->first, (long long)(block->first + block->count - 1));
+        return elb_fail_in(j->context, status, "%s", elb_dataset_name(j->dataset));
     for (int64_t i = 0; i < block->count; i++) {
         evaluate_add(j, &results[i]);
         if (j->table.elbo != NULL) evaluate_keep(j, block->first + i, &results[i]);
@@ -97,7 +96,7 @@ static elb_status evaluate_table_open(evaluate_job *j)
     t->elbo = elb_alloc(j->context, 4 * j->n, sizeof *t->elbo);
     t->index = elb_alloc(j->context, 2 * j->n, sizeof *t->index);
     if (t->elbo == NULL || t->index == NULL) return ELB_MEMORY;
-    t->log_likelihood = t->elbo + j->n;
+    t->iwae = t->elbo + j->n;
     t->ess = t->elbo + 2 * j->n;
     t->k_hat = t->elbo + 3 * j->n;
     t->label = t->index + j->n;
@@ -114,7 +113,7 @@ static elb_status evaluate_table_write(const evaluate_job *j)
     if (elb_dataset_has_labels(j->dataset))
         columns[count++] = (elb_column){"label", ELB_COLUMN_INT64, 1, {j->n}, t->label};
     columns[count++] = (elb_column){"elbo", ELB_COLUMN_DOUBLE, 1, {j->n}, t->elbo};
-    columns[count++] = (elb_column){"log_likelihood", ELB_COLUMN_DOUBLE, 1, {j->n}, t->log_likelihood};
+    columns[count++] = (elb_column){"iwae", ELB_COLUMN_DOUBLE, 1, {j->n}, t->iwae};
     columns[count++] = (elb_column){"ess", ELB_COLUMN_DOUBLE, 1, {j->n}, t->ess};
     columns[count++] = (elb_column){"k_hat", ELB_COLUMN_DOUBLE, 1, {j->n}, t->k_hat};
     return elb_table_write(j->context, j->settings->per_datum, columns, count);

@@ -85,12 +85,14 @@ static const json_t *report_best_evaluation(const elb_report *r)
 
 static void report_put_evaluation_tile(const elb_report *r, const json_t *e)
 {
-    char number[ELB_NUMBER_SIZE], error[ELB_NUMBER_SIZE], samples[ELB_NUMBER_SIZE], note[256];
+    char number[ELB_NUMBER_SIZE], error[ELB_NUMBER_SIZE], samples[ELB_NUMBER_SIZE], n[ELB_NUMBER_SIZE];
+    char note[256];
     elb_html_number(elb_json_number(e, "log_likelihood_nats"), 2, number);
     elb_html_number(elb_json_number(e, "standard_error"), 2, error);
     elb_html_number(elb_json_number(e, "samples"), 0, samples);
-    snprintf(note, sizeof note, "\xc2\xb1 %s nats per datum, %s, %s, %s samples", error, report_text(e, "data"),
-             report_text(e, "estimator"), samples);
+    elb_html_number(elb_json_number(e, "n"), 0, n);
+    snprintf(note, sizeof note, "\xc2\xb1 %s nats per datum, %s data of %s, %s, %s samples", error, n,
+             report_text(e, "data"), report_text(e, "estimator"), samples);
     report_put_tile(r, "Log-likelihood", number, note);
 }
 

@@ -47,10 +47,18 @@ says '^bits/dim '
 says '^effective samples '
 says '^Pareto k-hat '
 says '^data +synthetic:figure-8 \(test\), 1000 of 1000, binarised: none$'
+ok "$ELBOW" eval run --json --seed 3 --samples 10
+cp out whole.json
+same whole.json run/eval-iwae.json
 ok "$ELBOW" eval run --json --seed 3 --samples 10 --limit 50
 cp out first.json
 estimate first.json
-same first.json run/eval-iwae.json
+for other in '--limit 50' '--part validation' '--data synthetic:circle' '--set data.scale=2'; do
+    # shellcheck disable=SC2086 # two words
+    ok "$ELBOW" eval run --samples 10 $other
+    says "^note: not kept in 'run'" err
+    same whole.json run/eval-iwae.json
+done
 [ "$(number first.json n)" = 50 ] || fail '--limit was not kept to'
 # Neither batch nor threads change a bit; the seed does.
 for how in '--batch 1' '--batch 17' '--threads 1' '--threads 3'; do
@@ -62,6 +70,7 @@ ok "$ELBOW" eval run --json --seed 4 --samples 10 --limit 50
 [ "$(number out log_likelihood_nats)" != "$(number first.json log_likelihood_nats)" ] || fail 'the seed changed nothing'
 ok "$ELBOW" eval run --json --estimator elbo --per-datum each.csv --part validation --limit 100
 estimate out
+[ "$(head -n 1 each.csv)" = index,elbo,iwae,ess,k_hat ] || fail 'each.csv has other columns'
 [ "$(wc -l <each.csv)" -eq 101 ] || fail 'each.csv has not a header and 100 lines'
 ok "$ELBOW" eval run --json --limit 20 --per-datum each.npz --progress json
 says '^\{"phase":"evaluating".*"last":true\}$' err
@@ -144,9 +153,15 @@ ok "$ELBOW" eval run-csv --samples 20
 says '120 of 120'
 ok "$ELBOW" sample run-csv
 refuse 4 'takes data of 3 values.*16' "$ELBOW" eval run-csv --data images.npy
+refuse 4 'takes data of 16 values.*3' "$ELBOW" eval images --data table.csv
+refuse 3 'only those in \[0,1\] can be binarised by chance' "$ELBOW" eval images --set data.scale=100
 refuse 2 'belongs to the trained model' "$ELBOW" eval run-csv --set model.latent=3
 refuse 2 "unknown key 'data.binarize'; did you mean 'data.binarise'" "$ELBOW" eval run-csv --set data.binarize=none
 refuse 2 'no run.s folder' "$ELBOW" sample run-csv/model.safetensors
+cp run-csv/model.safetensors model.safetensors
+refuse 2 'must end in .png' "$ELBOW" sample run-csv --out run-csv/model.safetensors
+refuse 2 'must end in .png' "$ELBOW" reconstruct run-csv --out run-csv/model.safetensors
+same run-csv/model.safetensors model.safetensors
 
 # --- bench
 ok "$ELBOW" bench --task train --batch 4 --repeats 2 --data 9 --threads 1

@@ -183,7 +183,7 @@ static void test_refusals(void **state)
     assert_int_equal(elb_importance_create(c, v->model, v->posterior, 10, 1, &e), ELB_OK);
     v->x[1 * 4 + 2] = NAN;
     assert_int_equal(elb_importance_block(e, 3, v->datum, v->x, r), ELB_NUMERIC);
-    support_assert_message(c, "datum 2 of the block");
+    support_assert_message(c, "datum 1, counted from 0, are not finite");
     v->x[1 * 4 + 2] = 1;
     assert_int_equal(elb_importance_block(e, 3, v->datum, v->x, r), ELB_OK);
     elb_importance_destroy(e);

@@ -122,7 +122,7 @@ static void test_refusals(void **state)
     const elb_column large = {"large", ELB_COLUMN_INT64, 1, {INT64_C(1) << 30}, row};
     const elb_column named = {name, ELB_COLUMN_INT64, 1, {1}, row};
     const elb_column none = {"none", ELB_COLUMN_INT64, 1, {0}, NULL};
-    refuse("a.txt", columns, 3, "must end in .npz, .npy or .csv");
+    refuse("a.txt", columns, 3, "must end in .npz or .csv");
     refuse("a", columns, 3, "must end in");
     refuse("a.npz", columns, 0, "0 arrays");
     refuse("a.npz", columns, 65, "65 arrays");
