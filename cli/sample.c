@@ -38,8 +38,9 @@ const cli_verb verb_sample = {
     .summary = "draw new data from a trained model",
     .arguments = "RUN",
     .details =
-        "Draws z from the prior and decodes it: a grid of images, or a plot of other data, as PNG, and the numbers "
-        "(x, z) as a table on request. RUN is a run's folder or a model.safetensors file.",
+        "Draws z from the prior and decodes it: a grid of images, a scatter plot of pairs of numbers, or a heat map "
+        "of any other table (a row per datum, 240 at most), as PNG, and the numbers (x, z) as a table on "
+        "request. RUN is a run's folder or a model.safetensors file.",
     .examples = "elbow sample run\n"
                 "elbow sample run --count 1000 --table samples.npz --draw --seed 7",
     .options = sample_table,

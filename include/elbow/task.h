@@ -4,8 +4,10 @@
 
 #include <elbow/vae.h>
 
+ELB_BEGIN_DECLS
+
 typedef struct elb_picture_settings {
-    const char *png;   /* picture to write; NULL: none */
+    const char *png;   /* picture to write, named .png; NULL: none */
     const char *table; /* .npz or .csv for the numbers; NULL: none */
     int64_t count;     /* data in it */
     uint64_t seed;
@@ -19,5 +21,7 @@ ELB_API elb_status elb_sample_images(elb_vae *vae, const elb_picture_settings *s
  * [count,D], z, mean, log_variance [count,Z], mean_squared_error [count]. */
 ELB_API elb_status elb_reconstruct_images(elb_vae *vae, const elb_dataset *dataset,
                                           const elb_picture_settings *settings);
+
+ELB_END_DECLS
 
 #endif

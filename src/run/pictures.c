@@ -156,6 +156,14 @@ static elb_status pictures_write(const pictures_job *j)
 
 /* --- the two --------------------------------------------------------------------------------------------------------- */
 
+/* A slip of the hand must not put a picture in a model's place. */
+static elb_status pictures_check_name(elb_context *c, const char *png)
+{
+    const char *dot = strrchr(png, '.');
+    if (dot != NULL && strcmp(dot, ".png") == 0) return ELB_OK;
+    return elb_fail(c, ELB_USAGE, "'%s' must end in .png, to be written as a picture", png);
+}
+
 static elb_status pictures_open(pictures_job *j)
 {
     elb_context *c = j->vae->context;
@@ -163,6 +171,7 @@ static elb_status pictures_open(pictures_job *j)
         return elb_fail(c, ELB_USAGE, "a picture shows at least 1 datum, not %lld", (long long)j->settings->count);
     if (j->settings->png == NULL && j->settings->table == NULL)
         return elb_fail(c, ELB_USAGE, "there is nothing to write: name a picture (.png) or a table (.npz, .csv)");
+    if (j->settings->png != NULL) ELB_TRY(pictures_check_name(c, j->settings->png));
     if (j->settings->table != NULL) ELB_TRY(elb_table_check(c, j->settings->table, PICTURES_COLUMNS));
     ELB_TRY(elb_machine_of(c, &j->machine));
     ELB_TRY(elb_tape_create(c, &j->tape));

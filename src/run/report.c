@@ -7,6 +7,9 @@
 
 #include "run/chart.h"
 #include "run/html.h"
+#include "run/safetensors.h"
+#include "run/vae_text.h"
+#include "task/image.h"
 
 static const int64_t report_config_limit = 1 << 20;
 
@@ -80,6 +83,24 @@ static elb_status report_read_evaluations(elb_report *r, const char *folder)
     return status;
 }
 
+/* A model that cannot be read is no reason to have no page. */
+static elb_status report_read_shape(elb_report *r, const char *folder)
+{
+    elb_safetensors *file = NULL;
+    char *path = elb_format(r->context, "%s/model.safetensors", folder);
+    if (!path) return ELB_MEMORY;
+    elb_status status = report_exists(path) ? elb_safetensors_open(r->context, path, &file) : ELB_OK;
+    const char *text = file ? elb_safetensors_metadata(file, "elbow.shape") : NULL;
+    int64_t s[3];
+    int rank = 0;
+    r->picture = -1;
+    if (text && elb_shape_read(text, &rank, s))
+        r->picture = (int)(rank == 1 ? elb_image_kind_of(1, s[0], 1) : elb_image_kind_of(s[0], s[1], s[2]));
+    elb_safetensors_close(file);
+    elb_free(r->context, path);
+    return status == ELB_MEMORY ? status : ELB_OK;
+}
+
 static elb_status report_read(elb_report *r, const char *folder)
 {
     elb_context *c = r->context;
@@ -93,6 +114,7 @@ static elb_status report_read(elb_report *r, const char *folder)
     if (status == ELB_OK && report_exists(log)) status = elb_log_history_read(c, log, &r->history);
     if (status == ELB_OK) status = report_read_evaluations(r, folder);
     if (status == ELB_OK) status = elb_folder_list(c, images, "", ".png", &r->images);
+    if (status == ELB_OK && r->images.count > 0) status = report_read_shape(r, folder);
     elb_free(c, config);
     elb_free(c, log);
     elb_free(c, images);

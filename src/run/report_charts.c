@@ -5,6 +5,7 @@
 #include "run/chart.h"
 #include "run/html.h"
 #include "run/report.h"
+#include "task/image.h"
 
 enum {
     REPORT_LOG_EPOCHS = 100, /* from so many epochs on, curves are drawn over log epoch: all of them stays visible */
@@ -110,6 +111,21 @@ elb_status elb_report_put_charts(const elb_report *r)
 
 /* --- pictures --------------------------------------------------------------------------------------------------- */
 
+/* How a picture of this elb_image_kind tells data from reconstructions. */
+static const char *report_reconstruction(int picture)
+{
+    switch (picture) {
+    case ELB_IMAGE_GRID:
+        return "each datum above what the model makes of it";
+    case ELB_IMAGE_SCATTER:
+        return "data grey, what the model makes of them in colour";
+    case ELB_IMAGE_HEAT:
+        return "a row per datum, on the left the data, on the right what the model makes of them";
+    default:
+        return "data and what the model makes of them";
+    }
+}
+
 /* "images/samples-epoch-20.png" becomes "samples epoch 20", with a word about what is to be seen where that is known. */
 static void report_put_caption(const elb_report *r, const char *path)
 {
@@ -124,7 +140,7 @@ static void report_put_caption(const elb_report *r, const char *path)
     elb_writer_printf(r->writer, "<figcaption>");
     elb_html_put(r->writer, words);
     if (!strncmp(words, "reconstruct", strlen("reconstruct")))
-        elb_writer_printf(r->writer, ": each datum above what the model makes of it");
+        elb_writer_printf(r->writer, ": %s", report_reconstruction(r->picture));
     if (!strncmp(words, "sample", strlen("sample"))) elb_writer_printf(r->writer, ": drawn from the model");
     elb_writer_printf(r->writer, "</figcaption>\n");
 }

@@ -131,15 +131,21 @@ elb_status elb_image_grid(elb_context *c, const elb_image_items *items, elb_imag
     return status;
 }
 
+elb_image_kind elb_image_kind_of(int64_t height, int64_t width, int64_t channels)
+{
+    bool pair = height <= 2 && width <= 2 && channels <= 2 && height * width * channels == 2;
+    if (pair) return ELB_IMAGE_SCATTER;
+    return height > 1 && width > 1 && (channels == 1 || channels == 3) ? ELB_IMAGE_GRID : ELB_IMAGE_HEAT;
+}
+
 elb_status elb_image_draw(elb_context *c, const elb_image_items *items, elb_image **image)
 {
     int64_t size = 0;
     *image = NULL;
     ELB_TRY(elb_image_check(c, items, &size));
-    if (size == 2) return elb_image_scatter(c, items, image);
-    if (items->height > 1 && items->width > 1 && (items->channels == 1 || items->channels == 3))
-        return elb_image_grid(c, items, image);
-    return elb_image_heat(c, items, image);
+    elb_image_kind kind = elb_image_kind_of(items->height, items->width, items->channels);
+    if (kind == ELB_IMAGE_SCATTER) return elb_image_scatter(c, items, image);
+    return kind == ELB_IMAGE_GRID ? elb_image_grid(c, items, image) : elb_image_heat(c, items, image);
 }
 
 /* --- PNG -------------------------------------------------------------------------------------------------------- */

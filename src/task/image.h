@@ -37,10 +37,12 @@ elb_status elb_image_grid(elb_context *c, const elb_image_items *items, elb_imag
 /* Pairs of numbers as points of a plane (height*width*channels = 2): the first source grey, the second in colour on
  * top. Points that are not finite are left out. Errors: as above. */
 elb_status elb_image_scatter(elb_context *c, const elb_image_items *items, elb_image **image);
-/* Any table: a row per datum and a column per value, dark for the least and light for the greatest value of all; two
- * sources side by side. NaN is red. Errors: as above. */
+/* Any table: a row per datum, 240 at most, and a column per value, dark for the least and light for the greatest value of
+ * all; two sources side by side. NaN is red. Errors: as above. */
 elb_status elb_image_heat(elb_context *c, const elb_image_items *items, elb_image **image);
-/* Whichever of the three suits the shape. */
+typedef enum elb_image_kind { ELB_IMAGE_GRID, ELB_IMAGE_SCATTER, ELB_IMAGE_HEAT } elb_image_kind;
+/* Whichever of the three suits data of this shape. */
+elb_image_kind elb_image_kind_of(int64_t height, int64_t width, int64_t channels);
 elb_status elb_image_draw(elb_context *c, const elb_image_items *items, elb_image **image);
 
 /* The image as a PNG file in memory; the caller frees *bytes with elb_free. Errors: ELB_MEMORY, ELB_FAILURE. */

@@ -17,6 +17,7 @@ enum {
     GLYPH_SCALE = 2,
     HEAT_SIDE = 480, /* pixels that small tables are enlarged to, about */
     HEAT_CELL_MAX = 24,
+    HEAT_LEAST = 240, /* pixels that a picture is wide at least, and rows that it has at most */
     HEAT_GAP = 12
 };
 
@@ -169,27 +170,50 @@ static void plot_range(const elb_image_items *items, int64_t size, double *low, 
         }
 }
 
+typedef struct heat_layout {
+    int64_t rows, cell_width, cell_height, width;
+} heat_layout;
+
+/* Square cells unless that makes the picture too narrow; false when the columns cannot be counted. */
+static bool heat_lay_out(int64_t count, int64_t size, int64_t sources, heat_layout *l)
+{
+    int64_t columns = 0;
+    if (!elb_mul_fits(size, sources, &columns)) return false;
+    l->rows = count < HEAT_LEAST ? count : HEAT_LEAST;
+    int64_t longest = l->rows > columns ? l->rows : columns;
+    l->cell_height = longest >= HEAT_SIDE ? 1 : HEAT_SIDE / longest;
+    if (l->cell_height > HEAT_CELL_MAX) l->cell_height = HEAT_CELL_MAX;
+    int64_t least = columns >= HEAT_LEAST ? 1 : (HEAT_LEAST + columns - 1) / columns;
+    l->cell_width = l->cell_height > least ? l->cell_height : least;
+    if (!elb_mul_fits(columns, l->cell_width, &l->width) || l->width > INT64_MAX - HEAT_GAP) return false;
+    l->width += (sources - 1) * HEAT_GAP;
+    return true;
+}
+
 elb_status elb_image_heat(elb_context *c, const elb_image_items *items, elb_image **image)
 {
-    int64_t size = 0, sources = items->values[1] ? 2 : 1, width = 0, height = 0;
+    int64_t size = 0, sources = items->values[1] ? 2 : 1;
     double low = 0, high = 0;
     *image = NULL;
     ELB_TRY(elb_image_check(c, items, &size));
-    int64_t longest = items->count > sources * size ? items->count : sources * size;
-    int64_t cell = longest >= HEAT_SIDE ? 1 : HEAT_SIDE / longest;
-    if (cell > HEAT_CELL_MAX) cell = HEAT_CELL_MAX;
-    if (!elb_mul_fits(size, cell * sources, &width) || !elb_mul_fits(items->count, cell, &height) ||
-        width > INT64_MAX - HEAT_GAP)
+    heat_layout l;
+    if (!heat_lay_out(items->count, size, sources, &l))
         return elb_fail(c, ELB_USAGE, "a table of %lld x %lld values is too large to draw", (long long)items->count,
                         (long long)size);
-    ELB_TRY(elb_image_create(c, width + (sources - 1) * HEAT_GAP, height, 3, 255, image));
-    plot_range(items, size, &low, &high);
+    if (l.rows < items->count)
+        elb_log(c, ELB_LOG_INFO, "the picture shows the first %lld of %lld rows", (long long)l.rows,
+                (long long)items->count);
+    ELB_TRY(elb_image_create(c, l.width, l.rows * l.cell_height, 3, 255, image));
+    elb_image_items shown = *items;
+    shown.count = l.rows;
+    plot_range(&shown, size, &low, &high);
     for (int s = 0; s < sources; s++)
-        for (int64_t i = 0; i < items->count; i++)
+        for (int64_t i = 0; i < l.rows; i++)
             for (int64_t k = 0; k < size; k++) {
                 double x = (double)items->values[s][i * size + k];
                 double place = isnan(x) ? NAN : isinf(x) ? x : high > low ? (x - low) / (high - low) : 0.5;
-                plot_box(*image, s * (size * cell + HEAT_GAP) + k * cell, i * cell, cell, cell, plot_heat(place));
+                plot_box(*image, s * (size * l.cell_width + HEAT_GAP) + k * l.cell_width, i * l.cell_height,
+                         l.cell_width, l.cell_height, plot_heat(place));
             }
     return ELB_OK;
 }

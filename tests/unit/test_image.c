@@ -192,15 +192,25 @@ static void test_heat(void **state)
     elb_image_items items = {.count = 2, .height = 1, .width = 3, .channels = 1, .values = {a, b}};
     elb_image *m = NULL;
     assert_int_equal(elb_image_draw(c, &items, &m), ELB_OK);
-    assert_int_equal(m->width, 2 * 3 * 24 + 12);
+    enum { CELL = 40 }; /* wider than high, so that the picture is 240 pixels wide */
+    assert_int_equal(m->width, 2 * 3 * CELL + 12);
     assert_int_equal(m->height, 2 * 24);
-    assert_int_equal(pixel(m, 0, 0, 0), 32);       /* least: dark */
-    assert_int_equal(pixel(m, 2 * 24, 0, 0), 250); /* greatest: light */
-    assert_int_equal(pixel(m, 0, 24, 0), 214);     /* NaN: red */
-    assert_int_equal(pixel(m, 1 * 24, 24, 0), 32); /* -infinity is the least */
-    assert_int_equal(pixel(m, 2 * 24, 24, 0), 250);
-    assert_int_equal(pixel(m, 3 * 24, 0, 0), 255);      /* the gap */
-    assert_int_equal(pixel(m, 3 * 24 + 12, 0, 2), 135); /* 1 is the middle of -3..5 */
+    assert_int_equal(pixel(m, 0, 0, 0), 32);         /* least: dark */
+    assert_int_equal(pixel(m, 2 * CELL, 0, 0), 250); /* greatest: light */
+    assert_int_equal(pixel(m, 0, 24, 0), 214);       /* NaN: red */
+    assert_int_equal(pixel(m, 1 * CELL, 24, 0), 32); /* -infinity is the least */
+    assert_int_equal(pixel(m, 2 * CELL, 24, 0), 250);
+    assert_int_equal(pixel(m, 3 * CELL, 0, 0), 255);      /* the gap */
+    assert_int_equal(pixel(m, 3 * CELL + 12, 0, 2), 135); /* 1 is the middle of -3..5 */
+    elb_image_destroy(m);
+
+    static elb_real many[500 * 3];
+    many[240 * 3] = 9; /* beyond what is shown */
+    items = (elb_image_items){.count = 500, .height = 1, .width = 3, .channels = 1, .values = {many}};
+    assert_int_equal(elb_image_heat(c, &items, &m), ELB_OK);
+    assert_int_equal(m->width, 240);
+    assert_int_equal(m->height, 240 * 2);
+    assert_int_equal(pixel(m, 0, 0, 2), 135);
     elb_image_destroy(m);
 
     items = (elb_image_items){.count = 2, .height = 1, .width = 3, .channels = 1, .values = {b}}; /* no range at all */

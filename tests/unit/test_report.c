@@ -11,6 +11,7 @@
 #include <elbow/report.h>
 
 #include "run/log_file.h"
+#include "run/safetensors.h"
 
 /* --- a run folder --- */
 
@@ -25,7 +26,8 @@ static json_t *epoch_line(int epoch, double elbo)
 static void add_log(elb_context *c, const char *folder, int epochs)
 {
     elb_log_file *log = NULL;
-    assert_int_equal(elb_log_file_open(c, support_path(folder, "log.jsonl"), 0, &log), ELB_OK);
+    assert_int_equal(elb_log_file_open(c, support_path(folder, "log.jsonl"), &log), ELB_OK);
+    assert_int_equal(elb_log_file_cut(log, 0), ELB_OK);
     elb_log_file_append(log, json_pack("{s:s, s:s, s:i, s:[i]}", "event", "start", "data_description",
                                        "10 x 28x28 <8-bit>", "parameters", 445884, "list", 1));
     for (int i = 1; i <= epochs; i++) elb_log_file_append(log, epoch_line(i, -300.0 + i));
@@ -134,7 +136,7 @@ static void test_whole_run(void **state)
     static const char *const parts[] = {
         "with 50 latent dimensions on &lt;odd&gt; &amp; &quot;name&quot;: bernoulli likelihood",
         /* tiles: the tightest estimate, the last epoch */
-        "<dd>-231.40 <small>\xc2\xb1 0.91 nats per datum, fashion-mnist (test), iwae, 5000 samples</small>",
+        "<dd>-231.40 <small>\xc2\xb1 0.91 nats per datum, 10000 data of fashion-mnist (test), iwae, 5000 samples</small>",
         "<dt>ELBO, training data</dt><dd>-288.00 ",
         "<dd>25.13 <small>nats per datum, 2 of 3 units active",
         "<dd>8 min 00 s <small>12 epochs</small>",
@@ -152,7 +154,7 @@ static void test_whole_run(void **state)
         "<dt>data description</dt><dd>10 x 28x28 &lt;8-bit&gt;</dd>",
         "<dt>parameters</dt><dd>445884</dd>",
         /* pictures, in the order of their names */
-        "base64,Zm8=\"/>\n<figcaption>reconstructions: each datum above",
+        "base64,Zm8=\"/>\n<figcaption>reconstructions: data and what the model makes of them<",
         "base64,Zm9vYmFy\"/>\n<figcaption>samples epoch 2: drawn from the model",
         "<summary>The complete configuration</summary>",
         "spec: ",
@@ -175,7 +177,8 @@ static void test_changing_rate_and_validation(void **state)
     elb_context *c = support_context(NULL);
     char *folder = support_folder_make();
     elb_log_file *log = NULL;
-    assert_int_equal(elb_log_file_open(c, support_path(folder, "log.jsonl"), 0, &log), ELB_OK);
+    assert_int_equal(elb_log_file_open(c, support_path(folder, "log.jsonl"), &log), ELB_OK);
+    assert_int_equal(elb_log_file_cut(log, 0), ELB_OK);
     for (int i = 1; i <= 300; i++) {
         json_t *line = epoch_line(i, -300 + log1p(i));
         json_object_set_new(line, "rate", json_real(1e-3 / i));
@@ -236,7 +239,8 @@ static void test_many_pictures_and_warnings(void **state)
     elb_log_file *log = NULL;
     char name[64];
     assert_int_equal(mkdir(support_path(folder, "images"), 0777), 0);
-    assert_int_equal(elb_log_file_open(c, support_path(folder, "log.jsonl"), 0, &log), ELB_OK);
+    assert_int_equal(elb_log_file_open(c, support_path(folder, "log.jsonl"), &log), ELB_OK);
+    assert_int_equal(elb_log_file_cut(log, 0), ELB_OK);
     for (int i = 0; i < 30; i++) {
         snprintf(name, sizeof name, "images/%03d.png", i);
         support_file_write(support_path(folder, name), "x", 1);
@@ -322,10 +326,32 @@ static void test_faults(void **state)
     support_context_end(c, &f);
 }
 
+/* What the picture of reconstructions is said to show follows from the shape of a datum. */
+static void test_captions(void **state)
+{
+    (void)state;
+    static const char *const cases[][2] = {{"28x28", "each datum above what"}, {"8x8x3", "each datum above what"},
+                                           {"2", "data grey,"},                {"16", "a row per datum, on the left"},
+                                           {"4x4x2", "a row per datum"},       {"oddx", "data and what"}};
+    elb_context *c = support_context(NULL);
+    char *folder = whole_run(c, 1);
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        const elb_safetensors_pair shape = {"elbow.shape", cases[i][0]};
+        const char *path = support_path(folder, "model.safetensors");
+        assert_int_equal(elb_safetensors_save(c, path, NULL, 0, &shape, 1), ELB_OK);
+        char *html = write_and_read(c, folder), words[80];
+        snprintf(words, sizeof words, "<figcaption>reconstructions: %s", cases[i][1]);
+        assert_holds(html, words);
+        free(html);
+    }
+    support_folder_remove(folder);
+    support_context_end(c, NULL);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_whole_run),     cmocka_unit_test(test_changing_rate_and_validation),
+        cmocka_unit_test(test_whole_run),   cmocka_unit_test(test_captions),     cmocka_unit_test(test_changing_rate_and_validation),
         cmocka_unit_test(test_parts_of_runs), cmocka_unit_test(test_many_pictures_and_warnings),
         cmocka_unit_test(test_refused),       cmocka_unit_test(test_faults),
     };
