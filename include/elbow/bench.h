@@ -4,6 +4,8 @@
 
 #include <elbow/config.h>
 
+ELB_BEGIN_DECLS
+
 typedef enum elb_bench_task {
     ELB_BENCH_TRAIN,  /* one optimiser step on a batch of grey images, prepared as the configuration says */
     ELB_BENCH_ENCODE, /* q(z|x) of a batch */
@@ -28,5 +30,7 @@ typedef struct elb_bench_result {
 /* The VAE of `config` on synthetic grey images of `data` values. */
 ELB_API elb_status elb_bench(const elb_config *config, int64_t data, const elb_bench_settings *settings,
                              elb_bench_result *result);
+
+ELB_END_DECLS
 
 #endif

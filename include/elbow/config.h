@@ -4,6 +4,8 @@
 
 #include <elbow/context.h>
 
+ELB_BEGIN_DECLS
+
 typedef struct elb_config elb_config;
 
 /* All defaults: the standard VAE of Burda et al. 2016, 784-200-200-50, tanh. */
@@ -33,5 +35,7 @@ typedef struct elb_preset {
     const char *name, *help, *yaml;
 } elb_preset;
 ELB_API const elb_preset *elb_presets(void); /* ends with a NULL name */
+
+ELB_END_DECLS
 
 #endif

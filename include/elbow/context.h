@@ -10,6 +10,8 @@
 
 #include <elbow/status.h>
 
+ELB_BEGIN_DECLS
+
 typedef enum elb_log_level { ELB_LOG_DEBUG, ELB_LOG_INFO, ELB_LOG_WARNING } elb_log_level;
 
 /* As realloc(3), with size 0 meaning free. */
@@ -38,5 +40,7 @@ ELB_API void elb_context_destroy(elb_context *context);
 /* The sentence that explains the latest failure: what was wrong, what was expected, what to do. Borrowed, valid
  * until the next failure. "" when nothing failed. */
 ELB_API const char *elb_context_message(const elb_context *context);
+
+ELB_END_DECLS
 
 #endif

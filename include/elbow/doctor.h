@@ -6,6 +6,8 @@
 
 #include <elbow/context.h>
 
+ELB_BEGIN_DECLS
+
 typedef struct elb_check {
     const char *name;       /* "IWAE of a linear-Gaussian model" */
     double expected, found; /* expected: the closed form or quadrature */
@@ -25,5 +27,7 @@ typedef struct elb_machine_facts {
 ELB_API elb_status elb_machine_describe(elb_context *c, elb_machine_facts *facts);
 /* Runs every check, a few seconds in all. *failed counts those that did not pass. */
 ELB_API elb_status elb_doctor(elb_context *c, void (*visit)(void *user, const elb_check *check), void *user, int *failed);
+
+ELB_END_DECLS
 
 #endif

@@ -6,6 +6,8 @@
 
 #include <elbow/context.h>
 
+ELB_BEGIN_DECLS
+
 enum { ELB_PROGRESS_VALUES = 6 };
 
 typedef struct elb_progress_value {
@@ -28,5 +30,7 @@ typedef struct elb_progress {
  * points to is valid during the call only. ELB_OK lets the work go on; anything else (ELB_INTERRUPTED, ELB_REQUEUE) asks
  * it to stop: it saves what it has and returns that status. */
 typedef elb_status (*elb_progress_fn)(void *user, const elb_progress *progress);
+
+ELB_END_DECLS
 
 #endif

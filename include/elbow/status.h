@@ -8,6 +8,17 @@
 #define ELB_API
 #endif
 
+/* C++ sees C's names. */
+#ifdef __cplusplus
+#define ELB_BEGIN_DECLS extern "C" {
+#define ELB_END_DECLS   }
+#else
+#define ELB_BEGIN_DECLS
+#define ELB_END_DECLS
+#endif
+
+ELB_BEGIN_DECLS
+
 typedef enum elb_status {
     ELB_OK = 0,
     ELB_FAILURE = 1,      /* the system refused: no such file, no space, no permission */
@@ -22,5 +33,7 @@ typedef enum elb_status {
 
 /* One or two words for a status: "ok", "data", ... Never NULL. */
 ELB_API const char *elb_status_name(elb_status status);
+
+ELB_END_DECLS
 
 #endif

@@ -4,7 +4,11 @@
 
 #include <elbow/status.h>
 
+ELB_BEGIN_DECLS
+
 /* The nearest of NULL-terminated `names` to `word` by edit distance, or NULL when none is near enough to suggest. */
 ELB_API const char *elb_did_you_mean(const char *word, const char *const *names);
+
+ELB_END_DECLS
 
 #endif

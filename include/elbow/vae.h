@@ -6,6 +6,8 @@
 #include <elbow/config.h>
 #include <elbow/dataset.h>
 
+ELB_BEGIN_DECLS
+
 typedef struct elb_vae elb_vae;
 
 /* A fresh one for data of `dataset`'s shape, parameters drawn from the configuration's seed, the output bias at the
@@ -32,5 +34,7 @@ ELB_API int64_t elb_vae_parameter_count(const elb_vae *vae);
 /* Calls visit for every parameter tensor, in the file's order. */
 ELB_API void elb_vae_parameters(const elb_vae *vae,
                                 void (*visit)(void *user, const char *name, int rank, const int64_t *shape), void *user);
+
+ELB_END_DECLS
 
 #endif

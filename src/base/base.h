@@ -42,6 +42,8 @@ char *elb_format(elb_context *c, const char *format, ...) ELB_PRINTF(2, 3); /* a
 char *elb_format_list(elb_context *c, const char *format, va_list args) ELB_PRINTF(2, 0);
 void *elb_alloc_default(void *user, void *block, size_t size); /* the C library's, as an elb_alloc_fn */
 
+double elb_clock(void); /* seconds since some moment; never goes back */
+
 /* false when a*b does not fit (both must be >= 0). */
 bool elb_mul_fits(int64_t a, int64_t b, int64_t *product);
 

@@ -48,3 +48,9 @@ void elb_number_format(double value, char text[ELB_NUMBER_SIZE])
         freelocale(c);
     }
 }
+
+int elb_number_compare(const void *a, const void *b)
+{
+    double x = *(const double *)a, y = *(const double *)b;
+    return (x > y) - (x < y);
+}

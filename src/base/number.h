@@ -11,5 +11,7 @@ bool elb_number_parse(const char *text, double *value);
 enum { ELB_NUMBER_SIZE = 32 }; /* enough for any number as text */
 /* The shortest of 15, 16 and 17 digits that reads back to the same double. */
 void elb_number_format(double value, char text[ELB_NUMBER_SIZE]);
+/* For qsort(3): ascending doubles, none of them NaN. */
+int elb_number_compare(const void *a, const void *b);
 
 #endif

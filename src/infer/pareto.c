@@ -3,6 +3,8 @@
 #include <math.h>
 #include <stdlib.h>
 
+#include "base/number.h"
+
 enum { PARETO_LEAST = 5, PARETO_GRID = 30, PARETO_GRID_MAX = 4096 };
 #define PARETO_VANISHED (-600.0) /* log of a weight so far below the largest that the fit would overflow */
 
@@ -10,12 +12,6 @@ int64_t elb_pareto_tail_size(int64_t samples)
 {
     double size = fmin((double)samples / 5, 3 * sqrt((double)samples));
     return size < PARETO_LEAST ? 0 : (int64_t)ceil(size);
-}
-
-static int pareto_compare(const void *a, const void *b)
-{
-    double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
 }
 
 /* Index of the first quartile of n sorted numbers. */
@@ -55,7 +51,7 @@ static double pareto_theta(const double *x, int64_t n)
 double elb_pareto_k(double *tail, int64_t n, double cutoff)
 {
     if (n < PARETO_LEAST) return NAN;
-    qsort(tail, (size_t)n, sizeof *tail, pareto_compare);
+    qsort(tail, (size_t)n, sizeof *tail, elb_number_compare);
     int64_t quartile = pareto_quartile(n);
     double top = tail[n - 1];
     if (tail[quartile] - top < PARETO_VANISHED) return INFINITY;

@@ -2,8 +2,8 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
+#include "base/number.h"
 #include "infer/importance.h"
 #include "infer/refine.h"
 #include "run/step.h"
@@ -130,31 +130,18 @@ static elb_status (*const bench_calls[])(bench *b) = {
 
 /* --- timing ---------------------------------------------------------------------------------------------------------- */
 
-static double bench_clock(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (double)now.tv_sec + (double)now.tv_nsec * 1e-9;
-}
-
-static int bench_compare(const void *a, const void *b)
-{
-    double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
-}
-
 static elb_status bench_time(bench *b, elb_bench_result *result)
 {
     int n = b->settings.repeats, warm = BENCH_WARM_UP + n / 5;
     double *seconds = elb_alloc(b->context, n, sizeof *seconds);
     elb_status status = seconds != NULL ? ELB_OK : ELB_MEMORY;
     for (int i = -warm; i < n && status == ELB_OK; i++) {
-        double from = bench_clock();
+        double from = elb_clock();
         status = bench_calls[b->settings.task](b);
-        if (i >= 0 && status == ELB_OK) seconds[i] = bench_clock() - from;
+        if (i >= 0 && status == ELB_OK) seconds[i] = elb_clock() - from;
     }
     if (status == ELB_OK) {
-        qsort(seconds, (size_t)n, sizeof *seconds, bench_compare);
+        qsort(seconds, (size_t)n, sizeof *seconds, elb_number_compare);
         result->median_seconds = seconds[n / 2];
         result->low_seconds = seconds[n / 10];
         result->high_seconds = seconds[n * 9 / 10];
@@ -169,6 +156,8 @@ static elb_status bench_time(bench *b, elb_bench_result *result)
 
 static elb_status bench_check(elb_context *c, int64_t data, const elb_bench_settings *s)
 {
+    if ((unsigned)s->task > ELB_BENCH_RANDOM)
+        return elb_fail(c, ELB_USAGE, "bench: there is no task number %d", (int)s->task);
     if (data < 1 || data > BENCH_DATA_MAX)
         return elb_fail(c, ELB_USAGE, "bench: data of 1..%d values, not %lld", BENCH_DATA_MAX, (long long)data);
     if (s->batch < 1 || s->batch > BENCH_IMAGES)

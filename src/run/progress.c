@@ -3,26 +3,18 @@
 
 #include <math.h>
 #include <string.h>
-#include <time.h>
 
 static const double progress_interval = 0.1;    /* seconds between calls */
 static const double progress_rate_interval = 1; /* seconds over which a rate is taken */
 static const double progress_rate_weight = 0.3; /* of the newest rate in the running mean */
 
-static double progress_clock(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
-}
-
 elb_reporter elb_reporter_start(elb_progress_fn report, void *user, const char *phase, int64_t done, int64_t total)
 {
-    double now = progress_clock();
+    double now = elb_clock();
     return (elb_reporter){
         .report = report,
         .user = user,
-        .clock = progress_clock,
+        .clock = elb_clock,
         .progress = {.phase = phase, .total = total > 0 ? total : 1, .data_per_second = NAN, .eta_seconds = NAN},
         .started = now,
         .started_done = done,

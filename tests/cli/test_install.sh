@@ -35,6 +35,15 @@ for example in "$ELBOW_SOURCE"/examples/*.c; do
     [ -x "$scratch/$name-static" ]
 done
 
+# A C++ program may include every header: its names are C's.
+if command -v c++ >/dev/null 2>&1; then
+    for header in "$prefix"/include/elbow/*.h; do echo "#include <elbow/$(basename "$header")>"; done >"$scratch/all.cpp"
+    echo 'int main() { return elb_status_name(ELB_OK) == nullptr; }' >>"$scratch/all.cpp"
+    # shellcheck disable=SC2046 # flags are words
+    c++ -std=c++17 -Wall -Wextra -Werror "$scratch/all.cpp" -o "$scratch/all" $(pkg-config --cflags --libs elbow)
+    "$scratch/all"
+fi
+
 mkdir "$scratch/user"
 cat >"$scratch/user/CMakeLists.txt" <<END
 cmake_minimum_required(VERSION 3.22)

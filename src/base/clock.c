@@ -1,0 +1,10 @@
+#include "base/base.h"
+
+#include <time.h>
+
+double elb_clock(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
+}
