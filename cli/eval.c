@@ -103,8 +103,9 @@ static elb_status eval_keep(cli *c, const eval_options *o, const elb_vae *vae, c
     bool part = o->source.part != CLI_UNSET && o->source.part != ELB_PART_TEST;
     if (!cli_is_folder(run)) return ELB_OK;
     if (o->limit != CLI_UNSET || o->source.data || part || o->source.set.count > 0) {
-        cli_note(c, "note: not kept in '%s', which keeps only what was found without --limit, --data, --set and --part "
-                    "other than test",
+        cli_note(c,
+                 "note: not kept in '%s', which keeps only what was found without --limit, --data, --set and --part "
+                 "other than test",
                  run);
         return ELB_OK;
     }

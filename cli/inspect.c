@@ -301,9 +301,9 @@ const cli_verb verb_inspect = {
     .name = "inspect",
     .summary = "tell what is in a run, a model file, or data",
     .arguments = "RUN|MODEL|DATA",
-    .details =
-        "Of data: shape, type, range, number of NaN and infinities, and how many there are in each part. Of a model.safetensors file: "
-        "its parameters and configuration. Of a run's folder: also its last epoch and its evaluations.",
+    .details = "Of data: shape, type, range, number of NaN and infinities, and how many there are in each part. Of a "
+               "model.safetensors file: "
+               "its parameters and configuration. Of a run's folder: also its last epoch and its evaluations.",
     .examples = "elbow inspect fashion-mnist\n"
                 "elbow inspect arrays.npz --set data.key=images\n"
                 "elbow inspect run --json",

@@ -57,10 +57,11 @@ const cli_verb verb_reconstruct = {
     .name = "reconstruct",
     .summary = "encode data and decode them again",
     .arguments = "RUN",
-    .details =
-        "Shows the first data and their reconstructions as PNG (images above one another, pairs of numbers as points, grey "
-        "and in colour, other tables as heat maps side by side, 240 rows at most), and writes the numbers (x, reconstruction, z, mean, "
-        "log_variance, squared error) as a table on request. RUN is a run's folder or a model.safetensors file.",
+    .details = "Shows the first data and their reconstructions as PNG (images above one another, pairs of numbers as "
+               "points, grey "
+               "and in colour, other tables as heat maps side by side, 240 rows at most), and writes the numbers (x, "
+               "reconstruction, z, mean, "
+               "log_variance, squared error) as a table on request. RUN is a run's folder or a model.safetensors file.",
     .examples = "elbow reconstruct run\n"
                 "elbow reconstruct run --data other.npy --count 10 --out other.png --table other.npz",
     .options = reconstruct_table,

@@ -22,11 +22,11 @@ typedef enum elb_part {
 
 /* What is known of the values, as they are stored: a model sees them divided by `scale`. */
 typedef struct elb_data_facts {
-    double min, max;   /* over the finite values; NaN when there are none */
-    double scale;      /* > 0 */
+    double min, max;                   /* over the finite values; NaN when there are none */
+    double scale;                      /* > 0 */
     int64_t nan_count, infinite_count; /* values that are not a number, and those beyond every number */
-    bool binary;       /* after division by scale, every value is 0 or 1 */
-    bool eight_bit;    /* stored as 8-bit integers */
+    bool binary;                       /* after division by scale, every value is 0 or 1 */
+    bool eight_bit;                    /* stored as 8-bit integers */
 } elb_data_facts;
 
 /* "train", "validation", "test", "all". Never NULL. */

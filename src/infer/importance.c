@@ -76,10 +76,11 @@ static void importance_weigh(importance_sums *s, int64_t limit, double log_weigh
 static elb_status importance_conclude(elb_importance *e, importance_sums *s, uint64_t datum, elb_importance_result *r)
 {
     if (isnan(s->log_weight) || s->top == -INFINITY || s->top == INFINITY)
-        return elb_fail(e->context, ELB_NUMERIC,
-                        "the importance weights of datum %lu, counted from 0, are not finite: look at its values, and at "
-                        "the model's with elbow inspect; a lower optimizer.rate trains steadier",
-                        (unsigned long)(uint32_t)datum);
+        return elb_fail(
+            e->context, ELB_NUMERIC,
+            "the importance weights of datum %lu, counted from 0, are not finite: look at its values, and at "
+            "the model's with elbow inspect; a lower optimizer.rate trains steadier",
+            (unsigned long)(uint32_t)datum);
     double k = (double)e->samples;
     r->log_likelihood = s->top + log(s->sum / k);
     r->elbo = e->posterior->type->kl_to_prior != NULL ? s->reconstruction / k : s->log_weight / k;

@@ -13,7 +13,8 @@ elb_status elb_likelihood_check_present(elb_context *c, const elb_value_range *r
         return elb_fail(c, ELB_DATA, "%lld values are NaN; every value must be present: fill or remove them first",
                         (long long)range->missing);
     if (range->infinite > 0)
-        return elb_fail(c, ELB_DATA, "%lld values are infinite; every value must be finite: replace or remove them first",
+        return elb_fail(c, ELB_DATA,
+                        "%lld values are infinite; every value must be finite: replace or remove them first",
                         (long long)range->infinite);
     return ELB_OK;
 }

@@ -18,7 +18,7 @@ enum { EVALUATE_BLOCK_SAMPLES = 65536, EVALUATE_LEAST_BATCH = 8, EVALUATE_COLUMN
 /* Every datum's numbers, for the table. */
 typedef struct evaluate_table {
     double *elbo, *iwae, *ess, *k_hat; /* [n] each; one block that begins at elbo */
-    int64_t *index, *label;                      /* [n] each; one block that begins at index */
+    int64_t *index, *label;            /* [n] each; one block that begins at index */
 } evaluate_table;
 
 typedef struct evaluate_job {
@@ -75,8 +75,7 @@ static elb_status evaluate_block(void *user, const elb_block *block)
     j->block = block->count;
     elb_status status = elb_importance_block(j->importance, block->count, block->datum, block->x, results);
     if (status != ELB_OK && status == j->reporter.asked) return status;
-    if (status != ELB_OK)
-        return elb_fail_in(j->context, status, "%s", elb_dataset_name(j->dataset));
+    if (status != ELB_OK) return elb_fail_in(j->context, status, "%s", elb_dataset_name(j->dataset));
     for (int64_t i = 0; i < block->count; i++) {
         evaluate_add(j, &results[i]);
         if (j->table.elbo != NULL) evaluate_keep(j, block->first + i, &results[i]);

@@ -19,7 +19,7 @@ typedef struct elb_report {
     elb_log_history history; /* no lines when there is no log */
     json_t *evaluations;     /* array of the objects in eval-*.json */
     elb_names images;
-    int picture;             /* elb_image_kind of the pictures in it, or -1 when the folder holds no model to tell */
+    int picture; /* elb_image_kind of the pictures in it, or -1 when the folder holds no model to tell */
 } elb_report;
 
 /* --- words and numbers (report_tables.c) */

@@ -115,14 +115,10 @@ elb_status elb_report_put_charts(const elb_report *r)
 static const char *report_reconstruction(int picture)
 {
     switch (picture) {
-    case ELB_IMAGE_GRID:
-        return "each datum above what the model makes of it";
-    case ELB_IMAGE_SCATTER:
-        return "data grey, what the model makes of them in colour";
-    case ELB_IMAGE_HEAT:
-        return "a row per datum, on the left the data, on the right what the model makes of them";
-    default:
-        return "data and what the model makes of them";
+    case ELB_IMAGE_GRID: return "each datum above what the model makes of it";
+    case ELB_IMAGE_SCATTER: return "data grey, what the model makes of them in colour";
+    case ELB_IMAGE_HEAT: return "a row per datum, on the left the data, on the right what the model makes of them";
+    default: return "data and what the model makes of them";
     }
 }
 

@@ -231,7 +231,8 @@ static void test_start_of_variance(void **state)
         assert_int_equal(elb_model_reset(m, 1), ELB_OK);
         elb_model_start_at_mean(m, mean);
         const elb_real *bias = elb_mlp_output_bias(&m->decoder);
-        const elb_real *l = kinds[k] == ELB_VARIANCE_PREDICTED ? bias + 4 : elb_params_data(&m->params, m->log_variance);
+        const elb_real *l =
+            kinds[k] == ELB_VARIANCE_PREDICTED ? bias + 4 : elb_params_data(&m->params, m->log_variance);
         for (int d = 0; d < 4; d++) assert_true((double)bias[d] == mean[d]);
         for (int d = 0; d < (kinds[k] == ELB_VARIANCE_SCALAR ? 1 : 4); d++) assert_true((double)l[d] == -3);
         elb_model_destroy(m);
@@ -247,8 +248,10 @@ static void test_checks(void **state)
         check(type, (elb_value_range){0, 1, 0, 0, true}, NULL);
         check(type, (elb_value_range){0, 1, 3, 0, true}, "3 values are NaN");
         check(type, (elb_value_range){0, 1, 0, 2, true}, "2 values are infinite");
-        check(type, (elb_value_range){0, 1, 0, 0, false}, type == ELB_BERNOULLI ? "needs values that are 0 or 1" : NULL);
-        check(type, (elb_value_range){-0.1, 1, 0, 0, false}, unit ? "needs values in [0,1], these lie in [-0.1,1]" : NULL);
+        check(type, (elb_value_range){0, 1, 0, 0, false},
+              type == ELB_BERNOULLI ? "needs values that are 0 or 1" : NULL);
+        check(type, (elb_value_range){-0.1, 1, 0, 0, false},
+              unit ? "needs values in [0,1], these lie in [-0.1,1]" : NULL);
         check(type, (elb_value_range){0, 255, 0, 0, false}, unit ? "set data.scale" : NULL);
         check(type, (elb_value_range){NAN, NAN, 0, 0, false}, unit ? "needs values in [0,1]" : NULL);
     }
@@ -279,8 +282,7 @@ int main(void)
         cmocka_unit_test(test_registry),      cmocka_unit_test(test_density_mean_and_draws),
         cmocka_unit_test(test_mean_of_rows),  cmocka_unit_test(test_bias),
         cmocka_unit_test(test_start_at_mean), cmocka_unit_test(test_start_of_variance),
-        cmocka_unit_test(test_checks),
-        cmocka_unit_test(test_wrong_shapes),
+        cmocka_unit_test(test_checks),        cmocka_unit_test(test_wrong_shapes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

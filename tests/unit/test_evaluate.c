@@ -459,7 +459,8 @@ static void test_not_finite(void **state)
     elb_real *bias = elb_mlp_output_bias(&f.vae->model->decoder);
     bias[3] = NAN;
     elb_evaluate_settings how = {.samples = 2, .batch = 8};
-    check_refused(&f, f.data, how, ELB_NUMERIC, "grey noise: the importance weights of datum 0, counted from 0, are not finite");
+    check_refused(&f, f.data, how, ELB_NUMERIC,
+                  "grey noise: the importance weights of datum 0, counted from 0, are not finite");
     fixture_close(&f);
     support_context_end(c, NULL);
 }

@@ -136,7 +136,8 @@ static void test_whole_run(void **state)
     static const char *const parts[] = {
         "with 50 latent dimensions on &lt;odd&gt; &amp; &quot;name&quot;: bernoulli likelihood",
         /* tiles: the tightest estimate, the last epoch */
-        "<dd>-231.40 <small>\xc2\xb1 0.91 nats per datum, 10000 data of fashion-mnist (test), iwae, 5000 samples</small>",
+        "<dd>-231.40 <small>\xc2\xb1 0.91 nats per datum, 10000 data of fashion-mnist (test), iwae, 5000 "
+        "samples</small>",
         "<dt>ELBO, training data</dt><dd>-288.00 ",
         "<dd>25.13 <small>nats per datum, 2 of 3 units active",
         "<dd>8 min 00 s <small>12 epochs</small>",
@@ -330,9 +331,9 @@ static void test_faults(void **state)
 static void test_captions(void **state)
 {
     (void)state;
-    static const char *const cases[][2] = {{"28x28", "each datum above what"}, {"8x8x3", "each datum above what"},
-                                           {"2", "data grey,"},                {"16", "a row per datum, on the left"},
-                                           {"4x4x2", "a row per datum"},       {"oddx", "data and what"}};
+    static const char *const cases[][2] = {
+        {"28x28", "each datum above what"},     {"8x8x3", "each datum above what"}, {"2", "data grey,"},
+        {"16", "a row per datum, on the left"}, {"4x4x2", "a row per datum"},       {"oddx", "data and what"}};
     elb_context *c = support_context(NULL);
     char *folder = whole_run(c, 1);
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
@@ -351,9 +352,13 @@ static void test_captions(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_whole_run),   cmocka_unit_test(test_captions),     cmocka_unit_test(test_changing_rate_and_validation),
-        cmocka_unit_test(test_parts_of_runs), cmocka_unit_test(test_many_pictures_and_warnings),
-        cmocka_unit_test(test_refused),       cmocka_unit_test(test_faults),
+        cmocka_unit_test(test_whole_run),
+        cmocka_unit_test(test_captions),
+        cmocka_unit_test(test_changing_rate_and_validation),
+        cmocka_unit_test(test_parts_of_runs),
+        cmocka_unit_test(test_many_pictures_and_warnings),
+        cmocka_unit_test(test_refused),
+        cmocka_unit_test(test_faults),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
