@@ -49,7 +49,7 @@ static const cli_option train_table[] = {
      .kind = CLI_FLAG,
      .offset = offsetof(train_options, resume),
      .help = "Go on with the run in --out, from its last checkpoint, to the same bits as if it had never stopped. Only "
-             "keys of train may differ from before."},
+             "keys of train other than train.batch may differ from before."},
     {.name = "print-config",
      .kind = CLI_FLAG,
      .offset = offsetof(train_options, print_config),
@@ -125,6 +125,7 @@ static void train_print(const char *folder, const elb_train_result *r, const tra
             (long long)size->parameters);
     cli_row("trained", "%lld epochs, %lld steps, %.1f s%s", (long long)r->epochs, (long long)r->steps, r->seconds,
             r->stopped_early ? "; stopped early" : "");
+    if (r->nothing_to_train) cli_row("now", "nothing was left to train, no file was changed; more: --set train.epochs=N");
     train_bound("ELBO", r->elbo, size->data, "training data, mean over the last epoch");
     cli_row("KL", "%.3f nats per datum", r->kl);
     if (isfinite(r->validation_elbo))
@@ -149,6 +150,7 @@ static elb_status train_print_json(cli *c, const char *folder, const elb_train_r
     json_object_set_new(o, "latent_size", json_integer(size->latent));
     json_object_set_new(o, "parameters", json_integer(size->parameters));
     json_object_set_new(o, "stopped_early", json_boolean(r->stopped_early));
+    json_object_set_new(o, "nothing_to_train", json_boolean(r->nothing_to_train));
     return cli_print_json(c, o, JSON_INDENT(2));
 }
 

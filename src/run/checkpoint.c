@@ -1,24 +1,29 @@
-#include <errno.h>
 #include <math.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
+#include "base/number.h"
 #include "run/trainer.h"
 
 /* state.safetensors: every parameter under its own name, every optimiser moment as "moment<i>.<name>", the epoch's KL
- * sums, and the numbers below as text in the metadata; reals as hexadecimal, so that no bit is lost. */
+ * sums, and the numbers below as text in the metadata; reals with as many digits as read back to the same bits, which may also be
+ * hexadecimal. */
 
-enum { CHECKPOINT_TEXT = 40 };
+enum { CHECKPOINT_TEXT = ELB_NUMBER_SIZE };
+enum { CHECKPOINT_UNKNOWN = -1 };
+
+static const int64_t checkpoint_most = (int64_t)1 << 53; /* of any counter: sums of a few still fit */
 
 typedef struct checkpoint_number {
     const char *key;
     bool real;     /* double, else int64_t */
+    bool optional; /* earlier states lack it: then it is CHECKPOINT_UNKNOWN */
     size_t offset; /* into elb_trainer */
 } checkpoint_number;
 
-#define CHECKPOINT_INT(name, field) {name, false, offsetof(elb_trainer, field)}
-#define CHECKPOINT_REAL(name, field) {name, true, offsetof(elb_trainer, field)}
+#define CHECKPOINT_INT(name, field) {name, false, false, offsetof(elb_trainer, field)}
+#define CHECKPOINT_LATE(name, field) {name, false, true, offsetof(elb_trainer, field)}
+#define CHECKPOINT_REAL(name, field) {name, true, false, offsetof(elb_trainer, field)}
 
 static const checkpoint_number checkpoint_numbers[] = {
     CHECKPOINT_INT("epoch", at.epoch),
@@ -32,6 +37,8 @@ static const checkpoint_number checkpoint_numbers[] = {
     CHECKPOINT_REAL("last_kl", at.last_kl),
     CHECKPOINT_INT("active_units", at.active_units),
     CHECKPOINT_INT("warned", at.warned),
+    CHECKPOINT_LATE("best_saved", at.best_saved),
+    CHECKPOINT_LATE("ended", at.ended),
     CHECKPOINT_INT("optimizer_steps", optimizer.steps),
     CHECKPOINT_INT("sums_data", sums.data),
     CHECKPOINT_REAL("sums_elbo", sums.elbo),
@@ -58,7 +65,7 @@ static void checkpoint_number_write(const elb_trainer *t, const checkpoint_numbe
 {
     const char *field = (const char *)t + n->offset;
     if (n->real)
-        snprintf(text, CHECKPOINT_TEXT, "%a", *(const double *)field);
+        elb_number_format(*(const double *)field, text);
     else
         snprintf(text, CHECKPOINT_TEXT, "%lld", (long long)*(const int64_t *)field);
 }
@@ -88,16 +95,21 @@ static elb_status checkpoint_write_with(elb_trainer *t, elb_arena *arena, const 
     if (entries == NULL) return ELB_MEMORY;
     ELB_TRY(checkpoint_tensors(t, arena, entries));
     ELB_TRY(elb_log_file_sync(t->log, &position));
-    char texts[CHECKPOINT_NUMBERS][CHECKPOINT_TEXT], log_position[CHECKPOINT_TEXT];
-    elb_safetensors_pair pairs[CHECKPOINT_NUMBERS + 2];
+    if (t->at.ended) position = t->log_end; /* more epochs take the place of the "end" line */
+    char texts[CHECKPOINT_NUMBERS][CHECKPOINT_TEXT], more[3][CHECKPOINT_TEXT];
+    elb_safetensors_pair pairs[CHECKPOINT_NUMBERS + 4];
     for (int i = 0; i < CHECKPOINT_NUMBERS; i++) {
         checkpoint_number_write(t, &checkpoint_numbers[i], texts[i]);
         pairs[i] = (elb_safetensors_pair){checkpoint_numbers[i].key, texts[i]};
     }
-    snprintf(log_position, sizeof log_position, "%lld", (long long)position);
-    pairs[CHECKPOINT_NUMBERS] = (elb_safetensors_pair){"log_position", log_position};
-    pairs[CHECKPOINT_NUMBERS + 1] = (elb_safetensors_pair){"elbow.config", yaml};
-    return elb_safetensors_save(t->context, t->state_path, entries, count, pairs, CHECKPOINT_NUMBERS + 2);
+    snprintf(more[0], CHECKPOINT_TEXT, "%lld", (long long)position);
+    snprintf(more[1], CHECKPOINT_TEXT, "%lld", (long long)elb_dataset_count(t->data));
+    snprintf(more[2], CHECKPOINT_TEXT, "%lld", (long long)t->checksum);
+    pairs[CHECKPOINT_NUMBERS] = (elb_safetensors_pair){"log_position", more[0]};
+    pairs[CHECKPOINT_NUMBERS + 1] = (elb_safetensors_pair){"data_count", more[1]};
+    pairs[CHECKPOINT_NUMBERS + 2] = (elb_safetensors_pair){"data_checksum", more[2]};
+    pairs[CHECKPOINT_NUMBERS + 3] = (elb_safetensors_pair){"elbow.config", yaml};
+    return elb_safetensors_save(t->context, t->state_path, entries, count, pairs, CHECKPOINT_NUMBERS + 4);
 }
 
 /* A finite loss may have an infinite gradient: the next loss would tell, but then the good checkpoint is gone. */
@@ -114,11 +126,8 @@ static elb_status checkpoint_check_finite(const elb_trainer *t)
     return ELB_OK;
 }
 
-elb_status elb_checkpoint_write(elb_trainer *t)
+static elb_status checkpoint_write_state(elb_trainer *t)
 {
-    ELB_TRY(checkpoint_check_finite(t));
-    bool best_is_kept = t->config->train.patience > 0 && t->at.best_epoch > 0;
-    if (!best_is_kept) ELB_TRY(elb_vae_save(t->vae, t->model_path));
     char *yaml;
     ELB_TRY(elb_config_write(t->config, &yaml));
     elb_arena *arena;
@@ -131,47 +140,97 @@ elb_status elb_checkpoint_write(elb_trainer *t)
     return status;
 }
 
+elb_status elb_checkpoint_write(elb_trainer *t)
+{
+    ELB_TRY(checkpoint_check_finite(t));
+    if (t->config->train.patience == 0) t->at.best_saved = 0;
+    if (!t->at.ended) ELB_TRY(checkpoint_write_state(t));
+    if (!t->at.best_saved) ELB_TRY(elb_vae_save(t->vae, t->model_path));
+    return t->at.ended ? checkpoint_write_state(t) : ELB_OK;
+}
+
 /* --- reading --------------------------------------------------------------------------------------------------------- */
+
+static elb_status checkpoint_missing(const elb_trainer *t, const char *key)
+{
+    return elb_fail(t->context, ELB_MODEL, "%s: the metadata's \"%s\" is missing or no number", t->state_path, key);
+}
+
+static bool checkpoint_integer(const char *text, int64_t *value)
+{
+    return text != NULL && elb_integer_parse(text, value) && *value >= 0 && *value <= checkpoint_most;
+}
 
 static elb_status checkpoint_number_read(elb_trainer *t, const elb_safetensors *file, const checkpoint_number *n)
 {
     const char *text = elb_safetensors_metadata(file, n->key);
-    char *end = NULL, *field = (char *)t + n->offset;
-    errno = 0;
-    if (text != NULL && n->real) *(double *)field = strtod(text, &end);
-    if (text != NULL && !n->real) *(int64_t *)field = strtoll(text, &end, 10);
-    bool bad = text == NULL || end == text || *end != 0 || errno != 0 || (!n->real && *(int64_t *)field < 0);
-    return bad ? elb_fail(t->context, ELB_MODEL, "%s: the metadata's \"%s\" is missing or no number", t->state_path,
-                          n->key)
-               : ELB_OK;
+    void *field = (char *)t + n->offset;
+    if (text == NULL && n->optional) {
+        *(int64_t *)field = CHECKPOINT_UNKNOWN;
+        return ELB_OK;
+    }
+    bool good = n->real ? text != NULL && elb_number_parse(text, field) : checkpoint_integer(text, field);
+    return good ? ELB_OK : checkpoint_missing(t, n->key);
 }
 
 static elb_status checkpoint_check_counters(const elb_trainer *t)
 {
     const elb_counters *at = &t->at;
-    bool sound = at->epoch <= at->total && at->step < t->steps + 1 && at->total == at->epoch * t->steps + at->step;
+    int64_t n = elb_dataset_count(t->data), all;
+    bool sound = at->epoch <= at->total / t->steps && at->step <= t->steps &&
+                 at->total == at->epoch * t->steps + at->step && at->best_epoch <= at->epoch &&
+                 t->optimizer.steps <= at->total && elb_mul_fits(at->epoch + 1, n, &all) &&
+                 t->sums.data == (at->step == t->steps ? n : at->step * t->config->train.batch);
     if (sound) return ELB_OK;
     return elb_fail(t->context, ELB_MODEL,
                     "%s stands at step %lld of epoch %lld, which is not a place in this run of %lld steps per epoch",
                     t->state_path, (long long)at->step, (long long)at->epoch, (long long)t->steps);
 }
 
-/* Whether the saved configuration is the one in hand, the "train" section aside. */
-static elb_status checkpoint_check_config(elb_trainer *t, const elb_safetensors *file)
+/* Earlier states know nothing of the data. */
+static elb_status checkpoint_check_data(const elb_trainer *t, const elb_safetensors *file)
+{
+    const char *count_text = elb_safetensors_metadata(file, "data_count");
+    const char *checksum_text = elb_safetensors_metadata(file, "data_checksum");
+    if (count_text == NULL && checksum_text == NULL) return ELB_OK;
+    int64_t count, checksum, now = elb_dataset_count(t->data);
+    if (!checkpoint_integer(count_text, &count)) return checkpoint_missing(t, "data_count");
+    if (!checkpoint_integer(checksum_text, &checksum)) return checkpoint_missing(t, "data_checksum");
+    if (count == now && checksum == t->checksum) return ELB_OK;
+    char counts[96] = "";
+    if (count != now) snprintf(counts, sizeof counts, " (%lld then, %lld now)", (long long)count, (long long)now);
+    return elb_fail(t->context, ELB_DATA,
+                    "%s: the training data%s are not those the run was started with; bring them back, or start a new run",
+                    elb_dataset_name(t->data), counts);
+}
+
+/* Whether the saved configuration is the one in hand, the "train" section aside but for its batch, which says where in an
+ * epoch a step stands. */
+static elb_status checkpoint_compare_config(const elb_trainer *t, const elb_config *saved)
+{
+    char key[ELB_KEY_TEXT], before[ELB_TEXT_MAX] = "?", now[ELB_TEXT_MAX] = "?";
+    if (!elb_config_differs(saved, t->config, "train", key)) {
+        if (saved->train.batch == t->config->train.batch) return ELB_OK;
+        snprintf(key, sizeof key, "train.batch");
+    }
+    elb_config_get(saved, key, before, sizeof before);
+    elb_config_get(t->config, key, now, sizeof now);
+    return elb_fail(t->context, ELB_USAGE,
+                    "the run was started with %s=%s and cannot go on with %s; only keys of \"train\" other than "
+                    "train.batch may change",
+                    key, before, now);
+}
+
+/* *patience: what the run went by. */
+static elb_status checkpoint_check_config(elb_trainer *t, const elb_safetensors *file, int64_t *patience)
 {
     const char *yaml = elb_safetensors_metadata(file, "elbow.config");
     if (yaml == NULL) return elb_fail(t->context, ELB_MODEL, "%s: the metadata lack elbow.config", t->state_path);
     elb_config *saved;
     ELB_TRY(elb_config_create(t->context, &saved));
     elb_status status = elb_config_parse(saved, t->state_path, yaml, (int64_t)strlen(yaml));
-    char key[ELB_KEY_TEXT];
-    if (status == ELB_OK && elb_config_differs(saved, t->config, "train", key)) {
-        char before[ELB_TEXT_MAX] = "?", now[ELB_TEXT_MAX] = "?";
-        elb_config_get(saved, key, before, sizeof before);
-        elb_config_get(t->config, key, now, sizeof now);
-        status = elb_fail(t->context, ELB_USAGE, "the run was started with %s=%s and cannot go on with %s; only keys of "
-                          "\"train\" may change", key, before, now);
-    }
+    if (status == ELB_OK) status = checkpoint_compare_config(t, saved);
+    *patience = saved->train.patience;
     elb_config_destroy(saved);
     return status;
 }
@@ -193,13 +252,16 @@ static elb_status checkpoint_read_tensors(elb_trainer *t, const elb_safetensors 
 
 static elb_status checkpoint_read_from(elb_trainer *t, const elb_safetensors *file, int64_t *log_position)
 {
-    ELB_TRY(checkpoint_check_config(t, file));
+    int64_t patience = 0;
+    ELB_TRY(checkpoint_check_config(t, file, &patience));
+    ELB_TRY(checkpoint_check_data(t, file));
     ELB_TRY(checkpoint_read_tensors(t, file));
     for (int i = 0; i < CHECKPOINT_NUMBERS; i++) ELB_TRY(checkpoint_number_read(t, file, &checkpoint_numbers[i]));
     ELB_TRY(checkpoint_check_counters(t));
+    if (t->at.best_saved == CHECKPOINT_UNKNOWN) t->at.best_saved = patience > 0 && t->at.best_epoch > 0;
+    if (t->at.ended == CHECKPOINT_UNKNOWN) t->at.ended = 1; /* when no epoch is left, no second "end" is logged */
     const char *position = elb_safetensors_metadata(file, "log_position");
-    *log_position = position != NULL ? strtoll(position, NULL, 10) : 0;
-    return ELB_OK;
+    return checkpoint_integer(position, log_position) ? ELB_OK : checkpoint_missing(t, "log_position");
 }
 
 elb_status elb_checkpoint_read(elb_trainer *t, int64_t *log_position)

@@ -148,10 +148,12 @@ static elb_status epoch_validate(elb_trainer *t, double *validation)
     t->at.best = *validation;
     t->at.best_epoch = t->at.epoch;
     t->at.stale = 0;
-    return t->config->train.patience > 0 ? elb_vae_save(t->vae, t->model_path) : ELB_OK;
+    if (t->config->train.patience == 0) return ELB_OK;
+    t->at.best_saved = 1;
+    return elb_vae_save(t->vae, t->model_path);
 }
 
-elb_status elb_epoch_finish(elb_trainer *t, bool *stop)
+elb_status elb_epoch_finish(elb_trainer *t)
 {
     elb_epoch_sums *s = &t->sums;
     t->at.epoch++;
@@ -167,6 +169,5 @@ elb_status elb_epoch_finish(elb_trainer *t, bool *stop)
     double *coordinates = s->kl_coordinate;
     memset(coordinates, 0, (size_t)elb_vae_latent_size(t->vae) * sizeof *coordinates);
     *s = (elb_epoch_sums){.kl_coordinate = coordinates};
-    *stop = t->config->train.patience > 0 && t->at.stale >= t->config->train.patience;
     return ELB_OK;
 }

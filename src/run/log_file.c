@@ -6,6 +6,7 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -38,7 +39,7 @@ static elb_status log_file_whole_lines(const elb_log_file *log, int64_t *size)
     return ELB_OK;
 }
 
-static elb_status log_file_cut(elb_log_file *log, int64_t keep)
+elb_status elb_log_file_cut(elb_log_file *log, int64_t keep)
 {
     struct stat info;
     if (fstat(log->fd, &info)) return log_file_fail(log);
@@ -53,7 +54,19 @@ static elb_status log_file_cut(elb_log_file *log, int64_t keep)
     return ftruncate(log->fd, log->position) ? log_file_fail(log) : ELB_OK;
 }
 
-elb_status elb_log_file_open(elb_context *c, const char *path, int64_t keep, elb_log_file **log)
+static elb_status log_file_lock(const elb_log_file *log)
+{
+    int failed;
+    while ((failed = flock(log->fd, LOCK_EX | LOCK_NB)) != 0 && errno == EINTR) continue;
+    if (!failed) return ELB_OK;
+    if (errno == EWOULDBLOCK)
+        return elb_fail(log->context, ELB_USAGE, "another process writes '%s'; wait for it or end it", log->path);
+    elb_log(log->context, ELB_LOG_WARNING, "'%s' could not be locked (%s): let no other process train there", log->path,
+            strerror(errno));
+    return ELB_OK;
+}
+
+elb_status elb_log_file_open(elb_context *c, const char *path, elb_log_file **log)
 {
     *log = NULL;
     elb_log_file *l = elb_alloc(c, 1, sizeof *l);
@@ -64,7 +77,7 @@ elb_status elb_log_file_open(elb_context *c, const char *path, int64_t keep, elb
     elb_status status = l->path ? ELB_OK : ELB_MEMORY;
     if (status == ELB_OK) {
         l->fd = open(path, O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC, 0666);
-        status = l->fd < 0 ? log_file_fail(l) : log_file_cut(l, keep);
+        status = l->fd < 0 ? log_file_fail(l) : log_file_lock(l);
     }
     if (status == ELB_OK)
         *log = l;

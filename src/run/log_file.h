@@ -8,11 +8,14 @@
 
 typedef struct elb_log_file elb_log_file;
 
-/* Opens a log for appending and first cuts it to its earliest `keep` bytes: 0 begins anew, and a resumed run passes the
- * position that its checkpoint remembers, so that lines written after the checkpoint are not there twice. A log that is
- * already shorter (somebody edited it) is kept to its last whole line, and a warning is logged.
- * Errors: ELB_FAILURE, ELB_MEMORY. */
-elb_status elb_log_file_open(elb_context *c, const char *path, int64_t keep, elb_log_file **log);
+/* Opens a log, made if need be, and locks it until it is closed, so that one process at a time writes a run. A file
+ * system without locks is warned of. Nothing in it changes before elb_log_file_cut.
+ * Errors: ELB_USAGE (another holds the lock), ELB_FAILURE, ELB_MEMORY. */
+elb_status elb_log_file_open(elb_context *c, const char *path, elb_log_file **log);
+/* Cuts the log to its earliest `keep` bytes and appends from there: 0 begins anew, and a resumed run passes the position
+ * that its checkpoint remembers, so that lines written after the checkpoint are not there twice. A log that is already
+ * shorter (somebody edited it) is kept to its last whole line, and a warning is logged. Errors: ELB_FAILURE. */
+elb_status elb_log_file_cut(elb_log_file *log, int64_t keep);
 /* Appends one object and hands it to the system at once. Takes the reference, also on failure; object may be NULL,
  * which is ELB_MEMORY. A line that could not be written whole is taken back. Use elb_json_real for every real. */
 elb_status elb_log_file_append(elb_log_file *log, json_t *object);

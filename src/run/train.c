@@ -1,30 +1,10 @@
 #include <math.h>
-#include <sys/stat.h>
-#include <time.h>
 
-#include "base/file.h"
+#include "data/checksum.h"
 #include "run/schedule.h"
 #include "run/trainer.h"
 
-static double train_clock(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (double)now.tv_sec + (double)now.tv_nsec * 1e-9;
-}
-
 /* --- setting up ------------------------------------------------------------------------------------------------------ */
-
-static elb_status train_paths(elb_trainer *t)
-{
-    const char *folder = t->settings.folder;
-    t->state_path = elb_format(t->context, "%s/state.safetensors", folder);
-    t->model_path = elb_format(t->context, "%s/model.safetensors", folder);
-    t->log_path = elb_format(t->context, "%s/log.jsonl", folder);
-    t->config_path = elb_format(t->context, "%s/config.yaml", folder);
-    bool all = t->state_path != NULL && t->model_path != NULL && t->log_path != NULL && t->config_path != NULL;
-    return all ? ELB_OK : ELB_MEMORY;
-}
 
 static elb_status train_open_data(elb_trainer *t)
 {
@@ -44,6 +24,7 @@ static elb_status train_prepare(elb_trainer *t)
     elb_context *c = t->context;
     int64_t n = elb_dataset_count(t->data), batch = t->config->train.batch;
     t->steps = (n + batch - 1) / batch;
+    t->checksum = elb_dataset_checksum(t->data);
     t->at.best = -INFINITY;
     elb_objective_init(&t->objective, &t->config->objective);
     elb_optimizer_init(&t->optimizer, c, &t->config->optimizer);
@@ -56,53 +37,12 @@ static elb_status train_prepare(elb_trainer *t)
     return t->order != NULL && t->step.datum != NULL && t->sums.kl_coordinate != NULL ? ELB_OK : ELB_MEMORY;
 }
 
-static bool train_exists(const char *path)
-{
-    struct stat info;
-    return stat(path, &info) == 0;
-}
-
-static elb_status train_begin(elb_trainer *t)
-{
-    if (train_exists(t->state_path) || train_exists(t->model_path))
-        return elb_fail(t->context, ELB_USAGE, "%s already holds a run; resume it, or choose another folder",
-                        t->settings.folder);
-    ELB_TRY(elb_folder_make(t->context, t->settings.folder));
-    char *yaml;
-    ELB_TRY(elb_config_write(t->config, &yaml));
-    elb_writer *w;
-    elb_status status = elb_writer_open(t->context, t->config_path, &w);
-    if (status == ELB_OK) {
-        elb_writer_printf(w, "%s", yaml);
-        status = elb_writer_commit(w);
-    }
-    elb_text_free(t->context, yaml);
-    ELB_TRY(status);
-    ELB_TRY(elb_log_file_open(t->context, t->log_path, 0, &t->log));
-    ELB_TRY(elb_trainer_log(t, "start",
-                            json_pack("{s:s,s:I,s:I,s:I}", "data", elb_dataset_name(t->data), "data_count",
-                                      (json_int_t)elb_dataset_count(t->data), "parameters",
-                                      (json_int_t)elb_vae_parameter_count(t->vae), "steps_per_epoch",
-                                      (json_int_t)t->steps)));
-    return elb_checkpoint_write(t);
-}
-
-static elb_status train_continue(elb_trainer *t)
-{
-    if (!train_exists(t->state_path))
-        return elb_fail(t->context, ELB_USAGE, "%s holds no run to resume: there is no state.safetensors",
-                        t->settings.folder);
-    int64_t position;
-    ELB_TRY(elb_checkpoint_read(t, &position));
-    return elb_log_file_open(t->context, t->log_path, position, &t->log);
-}
-
 static elb_status train_open(elb_trainer *t)
 {
-    ELB_TRY(train_paths(t));
+    ELB_TRY(elb_trainer_paths(t));
     ELB_TRY(train_open_data(t));
     ELB_TRY(train_prepare(t));
-    return t->settings.resume ? train_continue(t) : train_begin(t);
+    return t->settings.resume ? elb_trainer_continue(t) : elb_trainer_begin(t);
 }
 
 static void train_close(elb_trainer *t)
@@ -125,13 +65,29 @@ static void train_close(elb_trainer *t)
 
 /* --- the loop -------------------------------------------------------------------------------------------------------- */
 
+static bool train_finite(const elb_tensor *x)
+{
+    for (int64_t i = 0; i < x->rows * x->cols; i++)
+        if (!isfinite(x->data[i])) return false;
+    return true;
+}
+
+/* Which of the loss's terms is not finite. */
+static const char *train_blame(const elb_loss *l)
+{
+    if (!train_finite(l->reconstruction)) return "reconstruction";
+    return train_finite(l->kl) ? "loss" : "KL";
+}
+
 /* One step on `batch` data that begin at `first` of the epoch's order. */
 static elb_status train_step(elb_trainer *t, int64_t first, int64_t batch)
 {
     int64_t all = t->steps * t->config->train.epochs;
     double rate = t->config->optimizer.rate * elb_schedule_factor(&t->config->schedule, t->at.total, all);
     elb_loss loss;
-    ELB_TRY(elb_step_take(&t->step, rate, (uint32_t)t->at.epoch, t->order + first, batch, &loss));
+    elb_status status = elb_step_take(&t->step, rate, (uint32_t)t->at.epoch, t->order + first, batch, &loss);
+    if (status == ELB_NUMERIC) elb_fail_in(t->context, status, "the %s is not finite", train_blame(&loss));
+    ELB_TRY(status);
     elb_epoch_add(t, &loss, batch);
     return elb_tape_reset(t->step.tape);
 }
@@ -163,12 +119,12 @@ static elb_status train_tell(elb_trainer *t)
 
 static bool train_checkpoint_due(const elb_trainer *t)
 {
-    return train_clock() - t->checkpointed >= 60 * t->config->train.checkpoint_minutes;
+    return elb_clock() - t->checkpointed >= 60 * t->config->train.checkpoint_minutes;
 }
 
 static elb_status train_checkpoint(elb_trainer *t)
 {
-    t->checkpointed = train_clock();
+    t->checkpointed = elb_clock();
     return elb_checkpoint_write(t);
 }
 
@@ -179,7 +135,7 @@ static elb_status train_epoch(elb_trainer *t)
     elb_permutation((uint64_t)t->config->top.seed, (uint32_t)t->at.epoch, n, t->order);
     if (t->at.step == t->steps) train_warm(t, t->steps - 1); /* stopped after the last step: its beta is to be logged */
     while (t->at.step < t->steps) {
-        double from = train_clock();
+        double from = elb_clock();
         int64_t first = t->at.step * batch;
         train_warm(t, t->at.step);
         train_enter_stage(t);
@@ -189,7 +145,7 @@ static elb_status train_epoch(elb_trainer *t)
                                (long long)t->at.epoch + 1);
         t->at.step++;
         t->at.total++;
-        t->sums.seconds += train_clock() - from;
+        t->sums.seconds += elb_clock() - from;
         elb_status asked = train_tell(t);
         if (asked != ELB_OK || train_checkpoint_due(t)) ELB_TRY(train_checkpoint(t));
         if (asked != ELB_OK) return asked;
@@ -197,38 +153,46 @@ static elb_status train_epoch(elb_trainer *t)
     return ELB_OK;
 }
 
-static elb_status train_all(elb_trainer *t, elb_train_result *result)
+static elb_status train_all(elb_trainer *t)
 {
-    bool stop = t->config->train.patience > 0 && t->at.stale >= t->config->train.patience;
-    while (t->at.epoch < t->config->train.epochs && !stop) {
+    while (!elb_trainer_done(t)) {
         ELB_TRY(train_epoch(t));
-        ELB_TRY(elb_epoch_finish(t, &stop));
+        ELB_TRY(elb_epoch_finish(t));
         int64_t every = t->config->train.checkpoint_epochs;
         if (every > 0 && t->at.epoch % every == 0) ELB_TRY(train_checkpoint(t));
     }
-    result->stopped_early = stop;
+    ELB_TRY(elb_log_file_sync(t->log, &t->log_end));
     ELB_TRY(elb_trainer_log(t, "end", json_pack("{s:I,s:I}", "epoch", (json_int_t)t->at.epoch, "step", (json_int_t)t->at.total)));
+    t->at.ended = 1;
     return train_checkpoint(t);
 }
 
-static elb_status train_run(elb_trainer *t, elb_train_result *result)
+static elb_status train_run(elb_trainer *t)
 {
     int64_t n = elb_dataset_count(t->data), done = t->at.epoch * n + t->sums.data;
     t->reporter = elb_reporter_start(t->settings.progress, t->settings.user, "training", done,
                                      n * t->config->train.epochs);
-    t->checkpointed = train_clock();
-    elb_status status = train_all(t, result);
-    if (status == ELB_OK) elb_reporter_finish(&t->reporter, t->at.epoch * n);
-    if (status == ELB_NUMERIC)
-        elb_fail_in(t->context, status, "training stopped, the last good checkpoint is kept in %s", t->state_path);
+    t->checkpointed = elb_clock();
+    elb_status status = train_all(t);
+    bool stopped = status != ELB_OK && status == t->reporter.asked;
+    if (status == ELB_OK || stopped) elb_reporter_finish(&t->reporter, t->at.epoch * n + t->sums.data);
+    if (status == ELB_NUMERIC && !stopped)
+        elb_fail(t->context, status,
+                 "training stopped, the last good checkpoint is kept in %s: %s; lower optimizer.rate or set optimizer.clip",
+                 t->state_path, elb_context_message(t->context));
+    return status;
+}
+
+static void train_result(const elb_trainer *t, elb_train_result *result)
+{
     result->epochs = t->at.epoch;
     result->steps = t->at.total;
     result->elbo = t->at.last_elbo;
     result->kl = t->at.last_kl;
-    result->validation_elbo = t->validation != NULL ? t->at.best : NAN;
+    result->validation_elbo = t->validation != NULL && isfinite(t->at.best) ? t->at.best : NAN;
     result->active_units = t->at.active_units;
     result->seconds = t->at.seconds + t->sums.seconds;
-    return status;
+    result->stopped_early = t->at.epoch < t->config->train.epochs && elb_trainer_done(t);
 }
 
 elb_status elb_train(const elb_config *config, const elb_train_settings *settings, elb_train_result *result)
@@ -236,7 +200,11 @@ elb_status elb_train(const elb_config *config, const elb_train_settings *setting
     *result = (elb_train_result){.validation_elbo = NAN};
     elb_trainer t = {.context = config->context, .config = config, .settings = *settings};
     elb_status status = train_open(&t);
-    if (status == ELB_OK) status = train_run(&t, result);
+    if (status == ELB_OK) {
+        result->nothing_to_train = t.at.ended;
+        if (!t.at.ended) status = train_run(&t);
+        train_result(&t, result);
+    }
     train_close(&t);
     return status;
 }

@@ -32,7 +32,8 @@ static void test_append_and_resume(void **state)
     const char *path = support_path(folder, "log.jsonl");
     elb_log_file *log = NULL;
     int64_t checkpoint = -1, end = -1;
-    assert_int_equal(elb_log_file_open(c, path, 0, &log), ELB_OK);
+    assert_int_equal(elb_log_file_open(c, path, &log), ELB_OK);
+    assert_int_equal(elb_log_file_cut(log, 0), ELB_OK);
     assert_int_equal(elb_log_file_append(log, epoch_line(1, -0.1)), ELB_OK);
     check_file(path, "{\"event\":\"epoch\",\"epoch\":1,\"elbo\":-0.10000000000000001}\n"); /* at once */
     assert_int_equal(elb_log_file_sync(log, &checkpoint), ELB_OK);
@@ -45,12 +46,14 @@ static void test_append_and_resume(void **state)
     assert_non_null(strstr(text, "\"epoch\":2,\"elbo\":null}\n"));
     free(text);
 
-    assert_int_equal(elb_log_file_open(c, path, checkpoint, &log), ELB_OK); /* as if killed after the checkpoint */
+    assert_int_equal(elb_log_file_open(c, path, &log), ELB_OK); /* as if killed after the checkpoint */
+    assert_int_equal(elb_log_file_cut(log, checkpoint), ELB_OK);
     assert_int_equal(elb_log_file_append(log, json_pack("{s:i}", "a", 1)), ELB_OK);
     elb_log_file_close(log);
     check_file(path, "{\"event\":\"epoch\",\"epoch\":1,\"elbo\":-0.10000000000000001}\n{\"a\":1}\n");
 
-    assert_int_equal(elb_log_file_open(c, path, 0, &log), ELB_OK); /* anew */
+    assert_int_equal(elb_log_file_open(c, path, &log), ELB_OK); /* anew */
+    assert_int_equal(elb_log_file_cut(log, 0), ELB_OK);
     elb_log_file_close(log);
     check_file(path, "");
     elb_log_file_close(NULL);
@@ -72,7 +75,8 @@ static void test_shorter_than_remembered(void **state)
         elb_log_file *log = NULL;
         int64_t position = -1;
         support_file_write(path, cases[i].before, strlen(cases[i].before));
-        assert_int_equal(elb_log_file_open(c, path, 100, &log), ELB_OK);
+        assert_int_equal(elb_log_file_open(c, path, &log), ELB_OK);
+        assert_int_equal(elb_log_file_cut(log, 100), ELB_OK);
         assert_non_null(strstr(f.log, "lacks some lines"));
         assert_int_equal(elb_log_file_sync(log, &position), ELB_OK);
         assert_int_equal(position, strlen(cases[i].after));
@@ -90,12 +94,12 @@ static void test_cannot_open(void **state)
     elb_context *c = support_context(&f);
     char *folder = support_folder_make();
     elb_log_file *log = NULL;
-    assert_int_equal(elb_log_file_open(c, support_path(folder, "absent/log.jsonl"), 0, &log), ELB_FAILURE);
+    assert_int_equal(elb_log_file_open(c, support_path(folder, "absent/log.jsonl"), &log), ELB_FAILURE);
     assert_null(log);
     support_assert_message(c, "absent/log.jsonl");
     for (int n = 1; n <= 2; n++) {
         f.alloc_countdown = n;
-        assert_int_equal(elb_log_file_open(c, support_path(folder, "log.jsonl"), 0, &log), ELB_MEMORY);
+        assert_int_equal(elb_log_file_open(c, support_path(folder, "log.jsonl"), &log), ELB_MEMORY);
         assert_null(log);
     }
     support_folder_remove(folder);
@@ -120,7 +124,8 @@ static void test_line_not_written(void **state)
     char *folder = support_folder_make();
     const char *path = support_path(folder, "log.jsonl");
     elb_log_file *log = NULL;
-    assert_int_equal(elb_log_file_open(c, path, 0, &log), ELB_OK);
+    assert_int_equal(elb_log_file_open(c, path, &log), ELB_OK);
+    assert_int_equal(elb_log_file_cut(log, 0), ELB_OK);
     assert_int_equal(elb_log_file_append(log, json_pack("{s:i}", "a", 1)), ELB_OK); /* in two pieces */
     check_file(path, "{\"a\":1}\n");
     f.write_countdown = 2; /* the second piece of the next line */
