@@ -79,9 +79,14 @@ for file in each.npz whole/eval-iwae.json; do [ ! -e $file ] || fail "a stopped 
 # --- more epochs may be asked for, another model may not
 ok "$ELBOW" train --resume --out whole --set train.epochs=302 --json
 [ "$(number out epochs)" = 302 ] || fail 'two epochs more were not trained'
+[ "$(grep -c '"event": *"end"' whole/log.jsonl)" -eq 1 ] || fail 'the log does not end once'
+before=$(cksum whole/*)
+ok "$ELBOW" train --resume --out whole
+says 'nothing was left to train'
+[ "$(cksum whole/*)" = "$before" ] || fail 'a run that had ended was changed'
 refuse 2 'already holds a run; resume' "$ELBOW" train --preset table --data synthetic:figure-8 --out whole
 before=$(cksum whole/*)
-for change in --set=model.latent=9 --seed=2 --data=synthetic:circle --set=optimizer.rate=0.1 --preset=avi; do
+for change in --set=model.latent=9 --seed=2 --data=synthetic:circle --set=optimizer.rate=0.1 --set=train.batch=30 --preset=avi; do
     code=0
     "$ELBOW" train --resume --out whole "$change" >out 2>err </dev/null || code=$?
     if [ "$code" -lt 2 ] || [ "$code" -gt 4 ]; then fail "exit code $code of a run resumed with $change"; fi
@@ -89,3 +94,22 @@ for change in --set=model.latent=9 --seed=2 --data=synthetic:circle --set=optimi
 done
 [ "$(cksum whole/*)" = "$before" ] || fail 'a refused resumption changed a file'
 refuse 1 'nothing|No such file' "$ELBOW" train --resume --out nowhere
+
+# --- one process at a time; and what a stopped run was asked for is remembered
+# shellcheck disable=SC2086 # words
+ok "$ELBOW" train $run --set train.epochs=2 --out busy
+"$ELBOW" train --resume --out busy --set train.epochs=100000 --progress none >out.busy 2>err.busy </dev/null &
+pid=$!
+while [ "$(wc -l <busy/log.jsonl)" -lt 9 ]; do sleep 0.01; done
+refuse 2 'another process trains in busy; wait for it or end it' "$ELBOW" train --resume --out busy
+kill -TERM "$pid"
+code=0
+wait "$pid" || code=$?
+[ "$code" -eq 75 ] || fail "exit code $code after SIGTERM"
+"$ELBOW" train --resume --out busy --progress none >out 2>err </dev/null &
+pid=$!
+sleep 0.5
+kill -TERM "$pid" 2>/dev/null
+code=0
+wait "$pid" || code=$?
+[ "$code" -eq 75 ] || fail "exit code $code: the epochs asked for were forgotten"
