@@ -224,7 +224,7 @@ static json_t *bench_describe(cli *c)
 /* A context has one number of threads: a request for another makes a new one. */
 static json_t *bench_answer(cli *c, const bench_options *o, const json_t *request)
 {
-    elb_bench_settings settings;
+    elb_bench_settings settings = {0};
     elb_bench_result r;
     const char *task = json_string_value(json_object_get(request, "task"));
     if (task && strcmp(task, "describe") == 0) return bench_describe(c);

@@ -98,9 +98,8 @@ static int main_verb(const cli_verb *verb, int argc, char **argv)
 
 const char *cli_verb_advice(const char *word, char *text, size_t size)
 {
-    enum { VERBS = 32 };
-    const char *names[VERBS + 1] = {NULL};
-    for (int i = 0; i < VERBS && cli_verbs[i]; i++) names[i] = cli_verbs[i]->name;
+    const char *names[sizeof cli_verbs / sizeof *cli_verbs] = {NULL};
+    for (int i = 0; cli_verbs[i]; i++) names[i] = cli_verbs[i]->name;
     cli_suggestion(word, names, text, size);
     return *text ? text : "; 'elbow help' lists the commands";
 }

@@ -145,12 +145,13 @@ static bool options_put(options_job *j, const cli_option *o, const char *text)
     char range[256], near[128] = "";
     void *field = options_field(j, o);
     cli_option_range(o, range, sizeof range);
-    if (o->choices && options_choice(o, text) == CLI_UNSET)
+    int chosen = o->choices ? options_choice(o, text) : 0;
+    if (chosen == CLI_UNSET)
         return options_refuse(j, "--%s is '%s', but %s is expected%s", o->name, text, range,
                               cli_suggestion(text, o->choices, near, sizeof near));
     if (o->kind == CLI_INT && !options_parse_int(o, text, field))
         return options_refuse(j, "--%s is '%s', but %s is expected", o->name, text, range);
-    if (o->kind == CLI_CHOICE) *(int *)field = options_choice(o, text);
+    if (o->kind == CLI_CHOICE) *(int *)field = chosen;
     if (o->kind == CLI_TEXT) *(const char **)field = text;
     if (o->kind == CLI_LIST) {
         cli_list *list = field;

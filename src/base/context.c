@@ -6,6 +6,10 @@
 
 #include "base/base.h"
 
+/* base.h wraps them for the analyser. */
+#undef elb_fail
+#undef elb_fail_in
+
 enum { CONTEXT_MESSAGE_SIZE = 2048, CONTEXT_KERNELS_SIZE = 32, CONTEXT_THREADS_MAX = 256 };
 
 struct elb_context {

@@ -152,8 +152,7 @@ static elb_status npy_transpose(elb_context *c, elb_array *array)
     int64_t count = elb_array_count(array), size = (int64_t)elb_array_width(array);
     char *from = array->values, *to = elb_alloc(c, count, (size_t)size);
     if (!to) return ELB_MEMORY;
-    int64_t stride[ELB_ARRAY_RANK_MAX], index[ELB_ARRAY_RANK_MAX] = {0};
-    stride[0] = 1;
+    int64_t stride[ELB_ARRAY_RANK_MAX] = {1}, index[ELB_ARRAY_RANK_MAX] = {0};
     for (int i = 1; i < array->rank; i++) stride[i] = stride[i - 1] * array->shape[i - 1];
     int64_t at = 0;
     for (int64_t n = 0; n < count; n++) {
