@@ -125,7 +125,8 @@ static void train_print(const char *folder, const elb_train_result *r, const tra
             (long long)size->parameters);
     cli_row("trained", "%lld epochs, %lld steps, %.1f s%s", (long long)r->epochs, (long long)r->steps, r->seconds,
             r->stopped_early ? "; stopped early" : "");
-    if (r->nothing_to_train) cli_row("now", "nothing was left to train, no file was changed; more: --set train.epochs=N");
+    if (r->nothing_to_train)
+        cli_row("now", "nothing was left to train, no file was changed; more: --set train.epochs=N");
     train_bound("ELBO", r->elbo, size->data, "training data, mean over the last epoch");
     cli_row("KL", "%.3f nats per datum", r->kl);
     if (isfinite(r->validation_elbo))

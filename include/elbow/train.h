@@ -15,14 +15,14 @@ typedef struct elb_train_settings {
 } elb_train_settings;
 
 typedef struct elb_train_result {
-    int64_t epochs;          /* done in all */
-    int64_t steps;           /* done in all */
-    double elbo, kl;         /* of the last epoch, nats per datum, on the training data as trained */
-    double validation_elbo;  /* best; NaN when there was no validation yet */
-    int64_t active_units;    /* latent coordinates with Var_x(E_q[z|x]) > 0.01 (Burda et al. 2016) */
-    double seconds;          /* of training, over every stretch of a resumed run */
-    bool stopped_early;      /* by train.patience */
-    bool nothing_to_train;   /* resumed, but the run had ended: no file was changed */
+    int64_t epochs;         /* done in all */
+    int64_t steps;          /* done in all */
+    double elbo, kl;        /* of the last epoch, nats per datum, on the training data as trained */
+    double validation_elbo; /* best; NaN when there was no validation yet */
+    int64_t active_units;   /* latent coordinates with Var_x(E_q[z|x]) > 0.01 (Burda et al. 2016) */
+    double seconds;         /* of training, over every stretch of a resumed run */
+    bool stopped_early;     /* by train.patience */
+    bool nothing_to_train;  /* resumed, but the run had ended: no file was changed */
 } elb_train_result;
 
 /* Trains a VAE by `config` into settings->folder. A new run refuses a folder that has one. With resume, `config` must be

@@ -6,8 +6,8 @@
 #include "run/trainer.h"
 
 /* state.safetensors: every parameter under its own name, every optimiser moment as "moment<i>.<name>", the epoch's KL
- * sums, and the numbers below as text in the metadata; reals with as many digits as read back to the same bits, which may also be
- * hexadecimal. */
+ * sums, and the numbers below as text in the metadata; reals with as many digits as read back to the same bits, and read in
+ * hexadecimal too. */
 
 enum { CHECKPOINT_TEXT = ELB_NUMBER_SIZE };
 enum { CHECKPOINT_UNKNOWN = -1 };
@@ -21,31 +21,30 @@ typedef struct checkpoint_number {
     size_t offset; /* into elb_trainer */
 } checkpoint_number;
 
-#define CHECKPOINT_INT(name, field) {name, false, false, offsetof(elb_trainer, field)}
-#define CHECKPOINT_LATE(name, field) {name, false, true, offsetof(elb_trainer, field)}
-#define CHECKPOINT_REAL(name, field) {name, true, false, offsetof(elb_trainer, field)}
+#define CHECKPOINT_INT(name, field)                                                                                    \
+    {                                                                                                                  \
+        name, false, false, offsetof(elb_trainer, field)                                                               \
+    }
+#define CHECKPOINT_LATE(name, field)                                                                                   \
+    {                                                                                                                  \
+        name, false, true, offsetof(elb_trainer, field)                                                                \
+    }
+#define CHECKPOINT_REAL(name, field)                                                                                   \
+    {                                                                                                                  \
+        name, true, false, offsetof(elb_trainer, field)                                                                \
+    }
 
 static const checkpoint_number checkpoint_numbers[] = {
-    CHECKPOINT_INT("epoch", at.epoch),
-    CHECKPOINT_INT("step", at.step),
-    CHECKPOINT_INT("total", at.total),
-    CHECKPOINT_INT("best_epoch", at.best_epoch),
-    CHECKPOINT_INT("stale", at.stale),
-    CHECKPOINT_REAL("best", at.best),
-    CHECKPOINT_REAL("seconds", at.seconds),
-    CHECKPOINT_REAL("last_elbo", at.last_elbo),
-    CHECKPOINT_REAL("last_kl", at.last_kl),
-    CHECKPOINT_INT("active_units", at.active_units),
-    CHECKPOINT_INT("warned", at.warned),
-    CHECKPOINT_LATE("best_saved", at.best_saved),
-    CHECKPOINT_LATE("ended", at.ended),
-    CHECKPOINT_INT("optimizer_steps", optimizer.steps),
-    CHECKPOINT_INT("sums_data", sums.data),
-    CHECKPOINT_REAL("sums_elbo", sums.elbo),
-    CHECKPOINT_REAL("sums_kl", sums.kl),
-    CHECKPOINT_REAL("sums_reconstruction", sums.reconstruction),
-    CHECKPOINT_REAL("sums_bound", sums.bound),
-    CHECKPOINT_REAL("sums_seconds", sums.seconds),
+    CHECKPOINT_INT("epoch", at.epoch),         CHECKPOINT_INT("step", at.step),
+    CHECKPOINT_INT("total", at.total),         CHECKPOINT_INT("best_epoch", at.best_epoch),
+    CHECKPOINT_INT("stale", at.stale),         CHECKPOINT_REAL("best", at.best),
+    CHECKPOINT_REAL("seconds", at.seconds),    CHECKPOINT_REAL("last_elbo", at.last_elbo),
+    CHECKPOINT_REAL("last_kl", at.last_kl),    CHECKPOINT_INT("active_units", at.active_units),
+    CHECKPOINT_INT("warned", at.warned),       CHECKPOINT_LATE("best_saved", at.best_saved),
+    CHECKPOINT_LATE("ended", at.ended),        CHECKPOINT_INT("optimizer_steps", optimizer.steps),
+    CHECKPOINT_INT("sums_data", sums.data),    CHECKPOINT_REAL("sums_elbo", sums.elbo),
+    CHECKPOINT_REAL("sums_kl", sums.kl),       CHECKPOINT_REAL("sums_reconstruction", sums.reconstruction),
+    CHECKPOINT_REAL("sums_bound", sums.bound), CHECKPOINT_REAL("sums_seconds", sums.seconds),
 };
 enum { CHECKPOINT_NUMBERS = sizeof checkpoint_numbers / sizeof checkpoint_numbers[0] };
 
@@ -83,8 +82,11 @@ static elb_status checkpoint_tensors(elb_trainer *t, elb_arena *arena, elb_safet
         ELB_TRY(elb_vae_entries(t->vae, arena, prefix, values, entries + (i + 1) * tensors));
     }
     entries[(t->optimizer.type->moments + 1) * tensors] =
-        (elb_safetensors_entry){.name = "epoch.kl_coordinate", .dtype = ELB_DTYPE_F64, .rank = 1,
-                                .shape = {elb_vae_latent_size(t->vae)}, .data = t->sums.kl_coordinate};
+        (elb_safetensors_entry){.name = "epoch.kl_coordinate",
+                                .dtype = ELB_DTYPE_F64,
+                                .rank = 1,
+                                .shape = {elb_vae_latent_size(t->vae)},
+                                .data = t->sums.kl_coordinate};
     return ELB_OK;
 }
 
@@ -199,12 +201,13 @@ static elb_status checkpoint_check_data(const elb_trainer *t, const elb_safetens
     if (count == now && checksum == t->checksum) return ELB_OK;
     char counts[96] = "";
     if (count != now) snprintf(counts, sizeof counts, " (%lld then, %lld now)", (long long)count, (long long)now);
-    return elb_fail(t->context, ELB_DATA,
-                    "%s: the training data%s are not those the run was started with; bring them back, or start a new run",
-                    elb_dataset_name(t->data), counts);
+    return elb_fail(
+        t->context, ELB_DATA,
+        "%s: the training data%s are not those the run was started with; bring them back, or start a new run",
+        elb_dataset_name(t->data), counts);
 }
 
-/* Whether the saved configuration is the one in hand, the "train" section aside but for its batch, which says where in an
+/* Whether the saved configuration is the one in hand, the "train" section aside but for its batch: it says where in an
  * epoch a step stands. */
 static elb_status checkpoint_compare_config(const elb_trainer *t, const elb_config *saved)
 {

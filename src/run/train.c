@@ -162,7 +162,8 @@ static elb_status train_all(elb_trainer *t)
         if (every > 0 && t->at.epoch % every == 0) ELB_TRY(train_checkpoint(t));
     }
     ELB_TRY(elb_log_file_sync(t->log, &t->log_end));
-    ELB_TRY(elb_trainer_log(t, "end", json_pack("{s:I,s:I}", "epoch", (json_int_t)t->at.epoch, "step", (json_int_t)t->at.total)));
+    ELB_TRY(elb_trainer_log(t, "end",
+                            json_pack("{s:I,s:I}", "epoch", (json_int_t)t->at.epoch, "step", (json_int_t)t->at.total)));
     t->at.ended = 1;
     return train_checkpoint(t);
 }
@@ -170,16 +171,17 @@ static elb_status train_all(elb_trainer *t)
 static elb_status train_run(elb_trainer *t)
 {
     int64_t n = elb_dataset_count(t->data), done = t->at.epoch * n + t->sums.data;
-    t->reporter = elb_reporter_start(t->settings.progress, t->settings.user, "training", done,
-                                     n * t->config->train.epochs);
+    t->reporter =
+        elb_reporter_start(t->settings.progress, t->settings.user, "training", done, n * t->config->train.epochs);
     t->checkpointed = elb_clock();
     elb_status status = train_all(t);
     bool stopped = status != ELB_OK && status == t->reporter.asked;
     if (status == ELB_OK || stopped) elb_reporter_finish(&t->reporter, t->at.epoch * n + t->sums.data);
     if (status == ELB_NUMERIC && !stopped)
-        elb_fail(t->context, status,
-                 "training stopped, the last good checkpoint is kept in %s: %s; lower optimizer.rate or set optimizer.clip",
-                 t->state_path, elb_context_message(t->context));
+        elb_fail(
+            t->context, status,
+            "training stopped, the last good checkpoint is kept in %s: %s; lower optimizer.rate or set optimizer.clip",
+            t->state_path, elb_context_message(t->context));
     return status;
 }
 

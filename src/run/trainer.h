@@ -18,17 +18,17 @@ typedef struct elb_epoch_sums {
 
 /* All that a checkpoint keeps besides parameters and moments. */
 typedef struct elb_counters {
-    int64_t epoch;           /* complete ones */
-    int64_t step;            /* in this epoch */
-    int64_t total;           /* steps in all */
+    int64_t epoch;             /* complete ones */
+    int64_t step;              /* in this epoch */
+    int64_t total;             /* steps in all */
     int64_t best_epoch, stale; /* of validation; epochs since */
-    double best;             /* validation ELBO; -inf before the first */
-    double seconds;          /* over every stretch of a resumed run */
+    double best;               /* validation ELBO; -inf before the first */
+    double seconds;            /* over every stretch of a resumed run */
     double last_elbo, last_kl;
     int64_t active_units;
-    int64_t warned;          /* of posterior collapse: 0 or 1 */
-    int64_t best_saved;      /* model.safetensors is the best epoch's: 0 or 1 */
-    int64_t ended;           /* the log has its "end" line: 0 or 1 */
+    int64_t warned;     /* of posterior collapse: 0 or 1 */
+    int64_t best_saved; /* model.safetensors is the best epoch's: 0 or 1 */
+    int64_t ended;      /* the log has its "end" line: 0 or 1 */
 } elb_counters;
 
 typedef struct elb_trainer {
@@ -42,10 +42,10 @@ typedef struct elb_trainer {
     elb_step step;
     elb_log_file *log;
     elb_reporter reporter;
-    int64_t *order;      /* [N] of this epoch */
-    int64_t steps;       /* per epoch */
-    int64_t checksum;    /* of the training data */
-    int64_t log_end;     /* the log's length before its "end" line; counts when the run has ended */
+    int64_t *order;   /* [N] of this epoch */
+    int64_t steps;    /* per epoch */
+    int64_t checksum; /* of the training data */
+    int64_t log_end;  /* the log's length before its "end" line; counts when the run has ended */
     elb_counters at;
     elb_epoch_sums sums;
     double checkpointed; /* clock at the latest checkpoint */

@@ -648,20 +648,13 @@ static void test_hostile_states(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_threads),
-        cmocka_unit_test(test_interruptions),
-        cmocka_unit_test(test_patience),
-        cmocka_unit_test(test_divergence),
-        cmocka_unit_test(test_refusals),
-        cmocka_unit_test(test_parameters_that_overflow),
-        cmocka_unit_test(test_ended),
-        cmocka_unit_test(test_resumed_configuration),
-        cmocka_unit_test(test_late_patience),
-        cmocka_unit_test(test_lock),
-        cmocka_unit_test(test_files_of_others),
-        cmocka_unit_test(test_state_without_model),
-        cmocka_unit_test(test_other_data),
-        cmocka_unit_test(test_earlier_states),
+        cmocka_unit_test(test_threads),         cmocka_unit_test(test_interruptions),
+        cmocka_unit_test(test_patience),        cmocka_unit_test(test_divergence),
+        cmocka_unit_test(test_refusals),        cmocka_unit_test(test_parameters_that_overflow),
+        cmocka_unit_test(test_ended),           cmocka_unit_test(test_resumed_configuration),
+        cmocka_unit_test(test_late_patience),   cmocka_unit_test(test_lock),
+        cmocka_unit_test(test_files_of_others), cmocka_unit_test(test_state_without_model),
+        cmocka_unit_test(test_other_data),      cmocka_unit_test(test_earlier_states),
         cmocka_unit_test(test_hostile_states),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
