@@ -1,0 +1,110 @@
+#include "train_support.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { DATA = 60, COUNT = 150 };
+
+const char *train_data_write(const char *folder)
+{
+    const char *path = support_path(folder, "data.csv");
+    FILE *f = fopen(path, "w");
+    assert_non_null(f);
+    for (uint64_t i = 0; i < COUNT; i++)
+        for (uint64_t d = 0; d < DATA; d++) {
+            double a = support_number(1, i),
+                   u = 0.5 + 0.4 * sin(3 * a + 0.2 * (double)d) + 0.1 * support_number(2, i * DATA + d);
+            fprintf(f, "%.6f%c", fmin(fmax(u, 0), 1), d < DATA - 1 ? ',' : '\n');
+        }
+    assert_int_equal(fclose(f), 0);
+    return path;
+}
+
+elb_config *train_config(elb_context *c, const char *folder, const char *settings)
+{
+    elb_config *config;
+    char *copy = strdup(settings), *rest = NULL;
+    assert_int_equal(elb_config_create(c, &config), ELB_OK);
+    assert_int_equal(elb_config_set(config, "data.spec", support_path(folder, "data.csv")), ELB_OK);
+    for (char *word = strtok_r(copy, " ", &rest); word != NULL; word = strtok_r(NULL, " ", &rest)) {
+        char *value = strchr(word, '=');
+        assert_non_null(value);
+        *value++ = '\0';
+        if (elb_config_set(config, word, value) != ELB_OK) fail_msg("%s", elb_context_message(c));
+    }
+    free(copy);
+    return config;
+}
+
+elb_status train_session(const train_session_settings *s, const char *folder, const char *name,
+                         elb_train_result *result)
+{
+    elb_context *c;
+    elb_settings settings = {.threads = s->threads, .kernels = s->kernels};
+    assert_int_equal(elb_context_create(&settings, &c), ELB_OK);
+    elb_config *config = train_config(c, folder, s->settings);
+    elb_train_settings with = {.folder = support_path(folder, name), .resume = s->resume, .progress = s->progress};
+    elb_status status = elb_train(config, &with, result);
+    if (status != ELB_OK && status != ELB_INTERRUPTED && status != ELB_NUMERIC)
+        fail_msg("the run failed: %s", elb_context_message(c));
+    if (status == ELB_NUMERIC) {
+        support_assert_message(c, "the last good checkpoint is kept");
+        support_assert_message(c, "step ");
+        support_assert_message(c, "lower optimizer.rate or set optimizer.clip");
+    }
+    elb_config_destroy(config);
+    elb_context_destroy(c);
+    return status;
+}
+
+void train_same_file(const char *folder, const char *a, const char *b, const char *name)
+{
+    size_t size_a, size_b;
+    char *one = support_file_read(support_path(support_path(folder, a), name), &size_a);
+    char *two = support_file_read(support_path(support_path(folder, b), name), &size_b);
+    assert_int_equal(size_a, size_b);
+    assert_memory_equal(one, two, size_a);
+    free(one);
+    free(two);
+}
+
+int train_last_calls;
+
+elb_status train_stop_at_once(void *user, const elb_progress *progress)
+{
+    (void)user;
+    train_last_calls += progress->last;
+    return progress->last ? ELB_OK : ELB_INTERRUPTED;
+}
+
+json_t *train_log_events(const char *folder, const char *run, const char *kind)
+{
+    char *text = support_file_read(support_path(support_path(folder, run), "log.jsonl"), NULL), *rest = NULL;
+    json_t *events = json_array();
+    for (char *line = strtok_r(text, "\n", &rest); line != NULL; line = strtok_r(NULL, "\n", &rest)) {
+        json_t *event = json_loads(line, 0, NULL);
+        assert_non_null(event);
+        json_object_del(event, "seconds");
+        json_object_del(event, "data_per_second");
+        if (kind == NULL || strcmp(json_string_value(json_object_get(event, "event")), kind) == 0)
+            json_array_append(events, event);
+        json_decref(event);
+    }
+    free(text);
+    return events;
+}
+
+void train_refused(const char *folder, const char *name, const char *settings, bool resume, elb_status want,
+                   const char *part)
+{
+    elb_context *c = support_context(NULL);
+    elb_config *config = train_config(c, folder, settings);
+    elb_train_settings with = {.folder = support_path(folder, name), .resume = resume};
+    elb_train_result result;
+    assert_int_equal(elb_train(config, &with, &result), want);
+    support_assert_message(c, part);
+    elb_config_destroy(config);
+    support_context_end(c, NULL);
+}

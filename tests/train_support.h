@@ -1,0 +1,34 @@
+/* train_support.h - whole small runs by the public interface, for the tests of training and of resuming. */
+#ifndef TRAIN_SUPPORT_H
+#define TRAIN_SUPPORT_H
+
+#include "support.h"
+
+#include <elbow/train.h>
+#include <jansson.h>
+
+typedef struct train_session_settings {
+    const char *kernels;
+    int threads;
+    const char *settings; /* "key=value key=value" */
+    elb_progress_fn progress;
+    bool resume;
+} train_session_settings;
+
+/* folder/data.csv: 150 rows of 60 grey values with some structure, so that there is something to learn. */
+const char *train_data_write(const char *folder);
+elb_config *train_config(elb_context *c, const char *folder, const char *settings);
+/* Trains into folder/name; fails the test unless the run ends well, is interrupted or leaves the finite numbers. */
+elb_status train_session(const train_session_settings *s, const char *folder, const char *name,
+                         elb_train_result *result);
+/* Trains into folder/name, which must be refused with `want` and words with `part`. */
+void train_refused(const char *folder, const char *name, const char *settings, bool resume, elb_status want,
+                   const char *part);
+void train_same_file(const char *folder, const char *a, const char *b, const char *name);
+/* What the log says, but for the clock; only the events named `kind` unless that is NULL. */
+json_t *train_log_events(const char *folder, const char *run, const char *kind);
+/* Asks every step to stop, and counts the last calls of phases. */
+elb_status train_stop_at_once(void *user, const elb_progress *progress);
+extern int train_last_calls;
+
+#endif
