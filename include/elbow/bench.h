@@ -17,14 +17,14 @@ typedef enum elb_bench_task {
 typedef struct elb_bench_settings {
     elb_bench_task task;
     int64_t batch, samples;
-    int repeats;        /* timed, after some to warm up */
+    int repeats; /* timed, after some to warm up */
 } elb_bench_settings;
 
 typedef struct elb_bench_result {
-    double median_seconds;              /* per repeat */
-    double low_seconds, high_seconds;   /* the first and the last tenth end here */
-    double gflops;                      /* rate of the matrix products' arithmetic over the whole time; 0 for random */
-    double round_trip_ns;               /* of a cache line between two threads; 0 with one */
+    double median_seconds;            /* per repeat */
+    double low_seconds, high_seconds; /* the first and the last tenth end here */
+    double gflops;                    /* rate of the matrix products' arithmetic over the whole time; 0 for random */
+    double round_trip_ns;             /* of a cache line between two threads; 0 with one */
 } elb_bench_result;
 
 /* The VAE of `config` on synthetic grey images of `data` values. */

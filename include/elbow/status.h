@@ -11,7 +11,7 @@
 /* C++ sees C's names. */
 #ifdef __cplusplus
 #define ELB_BEGIN_DECLS extern "C" {
-#define ELB_END_DECLS   }
+#define ELB_END_DECLS }
 #else
 #define ELB_BEGIN_DECLS
 #define ELB_END_DECLS

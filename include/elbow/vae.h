@@ -33,7 +33,8 @@ ELB_API int64_t elb_vae_latent_size(const elb_vae *vae); /* Z */
 ELB_API int64_t elb_vae_parameter_count(const elb_vae *vae);
 /* Calls visit for every parameter tensor, in the file's order. */
 ELB_API void elb_vae_parameters(const elb_vae *vae,
-                                void (*visit)(void *user, const char *name, int rank, const int64_t *shape), void *user);
+                                void (*visit)(void *user, const char *name, int rank, const int64_t *shape),
+                                void *user);
 
 ELB_END_DECLS
 

@@ -22,7 +22,7 @@ elb_status elb_fail(elb_context *c, elb_status status, const char *format, ...) 
 /* Puts "prefix: " before the present message and returns `status`: a caller adds what it knows (a file's name, say). */
 elb_status elb_fail_in(elb_context *c, elb_status status, const char *format, ...) ELB_PRINTF(3, 4);
 #ifdef __clang_analyzer__ /* it sees one file at a time, and so not that these return the status they are given */
-#define elb_fail(c, status, ...)    ((elb_fail)((c), (status), __VA_ARGS__), (status))
+#define elb_fail(c, status, ...) ((elb_fail)((c), (status), __VA_ARGS__), (status))
 #define elb_fail_in(c, status, ...) ((elb_fail_in)((c), (status), __VA_ARGS__), (status))
 #endif
 void elb_log(elb_context *c, elb_log_level level, const char *format, ...) ELB_PRINTF(3, 4);

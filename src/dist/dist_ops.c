@@ -4,6 +4,6 @@ extern const elb_op elb_op_bernoulli, elb_op_continuous_bernoulli, elb_op_gaussi
     elb_op_gaussian_kl_standard;
 
 const elb_op *const elb_dist_ops[] = {
-    &elb_op_bernoulli, &elb_op_continuous_bernoulli, &elb_op_gaussian, &elb_op_gaussian_sample,
-    &elb_op_gaussian_kl_standard, NULL,
+    &elb_op_bernoulli,       &elb_op_continuous_bernoulli, &elb_op_gaussian,
+    &elb_op_gaussian_sample, &elb_op_gaussian_kl_standard, NULL,
 };

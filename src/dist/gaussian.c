@@ -59,8 +59,8 @@ static void gaussian_forward(const elb_kernels *k, elb_tensor *y, int64_t tile)
 }
 
 typedef struct gaussian_span {
-    int64_t begin, end;     /* rows, modulo the period */
-    int64_t column, count;  /* columns */
+    int64_t begin, end;    /* rows, modulo the period */
+    int64_t column, count; /* columns */
 } gaussian_span;
 
 static gaussian_span gaussian_span_at(const elb_tensor *y, int64_t tile)
@@ -118,7 +118,8 @@ elb_tensor *elb_gaussian_log_prob(elb_tape *t, elb_tensor *value, elb_tensor *me
     if (value == NULL || mean == NULL || log_variance == NULL) return NULL;
     elb_tensor *in[] = {value, mean, log_variance}, *largest = value;
     for (int i = 1; i < 3; i++)
-        if (in[i]->rows > largest->rows || (in[i]->rows == largest->rows && in[i]->rank > largest->rank)) largest = in[i];
+        if (in[i]->rows > largest->rows || (in[i]->rows == largest->rows && in[i]->rank > largest->rank))
+            largest = in[i];
     for (int i = 0; i < 3; i++)
         if (in[i]->cols != largest->cols || !gaussian_nest(in[i], largest) || !gaussian_nest(in[i], in[(i + 1) % 3])) {
             char a[64], b[64];
@@ -163,8 +164,7 @@ static void sample_backward(const elb_kernels *k, elb_tensor *y, int64_t tile)
     int64_t begin, end, n = y->cols;
     elb_row_range(m->rows, n * (y->rows / m->rows), tile, &begin, &end);
     for (int i = 0; i < 2; i++)
-        if (!y->accumulate[i])
-            memset(y->in[i]->grad + begin * n, 0, (size_t)((end - begin) * n) * sizeof *m->grad);
+        if (!y->accumulate[i]) memset(y->in[i]->grad + begin * n, 0, (size_t)((end - begin) * n) * sizeof *m->grad);
     for (int64_t b = begin; b < end; b++)
         for (int64_t r = b; r < y->rows; r += m->rows)
             k->gaussian_sample_grad(n, s->data + b * n, eps->data + r * n, y->grad + r * n, m->grad + b * n,

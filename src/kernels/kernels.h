@@ -29,12 +29,12 @@ typedef struct elb_stream {
 } elb_stream;
 
 typedef struct elb_adam_step {
-    elb_real rate;             /* step size with the bias corrections already in it: lr / (1 - beta1^t) */
+    elb_real rate; /* step size with the bias corrections already in it: lr / (1 - beta1^t) */
     elb_real beta1, beta2;
-    elb_real epsilon;          /* added outside the root */
-    elb_real second_root;      /* 1 / sqrt(1 - beta2^t) */
-    elb_real gradient_scale;   /* multiplies every gradient first (clipping); 1 for none */
-    elb_real weight_decay;     /* L2, added to the gradient */
+    elb_real epsilon;        /* added outside the root */
+    elb_real second_root;    /* 1 / sqrt(1 - beta2^t) */
+    elb_real gradient_scale; /* multiplies every gradient first (clipping); 1 for none */
+    elb_real weight_decay;   /* L2, added to the gradient */
 } elb_adam_step;
 
 typedef struct elb_kernels {
@@ -51,14 +51,15 @@ typedef struct elb_kernels {
      * sigmoid y(1-y). dx may be dy (in place). */
     void (*activate_backward)(elb_activation act, int64_t n, const elb_real *y, const elb_real *dy, elb_real *dx);
 
-    void (*unary)(elb_unary f, int64_t n, const elb_real *x, elb_real *y);             /* y may be x */
+    void (*unary)(elb_unary f, int64_t n, const elb_real *x, elb_real *y); /* y may be x */
     void (*unary_backward)(elb_unary f, int64_t n, const elb_real *x, const elb_real *y, const elb_real *dy,
-                           elb_real *dx);                                              /* dx += dy f'(x) */
-    void (*add)(int64_t n, const elb_real *a, const elb_real *b, elb_real *y);         /* y = a + b; y may be a or b */
-    void (*mul)(int64_t n, const elb_real *a, const elb_real *b, elb_real *y);         /* y = a * b; y may be a or b */
-    void (*mul_add)(int64_t n, const elb_real *a, const elb_real *b, elb_real *y);     /* y += a * b */
-    void (*axpy)(int64_t n, elb_real alpha, const elb_real *x, elb_real *y);           /* y += alpha x */
-    void (*axpby)(int64_t n, elb_real alpha, const elb_real *x, elb_real beta, elb_real *y); /* y = alpha x + beta (constant) ; y may be x */
+                           elb_real *dx);                                          /* dx += dy f'(x) */
+    void (*add)(int64_t n, const elb_real *a, const elb_real *b, elb_real *y);     /* y = a + b; y may be a or b */
+    void (*mul)(int64_t n, const elb_real *a, const elb_real *b, elb_real *y);     /* y = a * b; y may be a or b */
+    void (*mul_add)(int64_t n, const elb_real *a, const elb_real *b, elb_real *y); /* y += a * b */
+    void (*axpy)(int64_t n, elb_real alpha, const elb_real *x, elb_real *y);       /* y += alpha x */
+    void (*axpby)(int64_t n, elb_real alpha, const elb_real *x, elb_real beta,
+                  elb_real *y); /* y = alpha x + beta (constant) ; y may be x */
     elb_real (*sum)(int64_t n, const elb_real *x);
     elb_real (*dot)(int64_t n, const elb_real *x, const elb_real *y);
 
@@ -77,7 +78,8 @@ typedef struct elb_kernels {
                           elb_real *da, elb_real *dl);
 
     /* --- one row of a diagonal Gaussian posterior, mean m and log-variance s, both [n] */
-    void (*gaussian_sample)(int64_t n, const elb_real *m, const elb_real *s, const elb_real *eps, elb_real *z); /* z = m + exp(s/2) eps */
+    void (*gaussian_sample)(int64_t n, const elb_real *m, const elb_real *s, const elb_real *eps,
+                            elb_real *z); /* z = m + exp(s/2) eps */
     /* dm += dz; ds += dz eps exp(s/2)/2 */
     void (*gaussian_sample_grad)(int64_t n, const elb_real *s, const elb_real *eps, const elb_real *dz, elb_real *dm,
                                  elb_real *ds);
@@ -96,8 +98,8 @@ typedef struct elb_kernels {
 
     /* --- counter-based random numbers, Philox4x32-10 (Salmon et al. 2011). Element i of a row comes from block i/4 (word
      * i%4) with counter {i/4, draw, datum low, datum high} and the stream's key: any table gives the same words. */
-    void (*uniform)(elb_stream at, int64_t n, elb_real *u);   /* (word + 0.5) 2^-32, rounded into (0,1) */
-    void (*normal)(elb_stream at, int64_t n, elb_real *z);    /* Box-Muller on word pairs (0,1) and (2,3) of a block */
+    void (*uniform)(elb_stream at, int64_t n, elb_real *u); /* (word + 0.5) 2^-32, rounded into (0,1) */
+    void (*normal)(elb_stream at, int64_t n, elb_real *z);  /* Box-Muller on word pairs (0,1) and (2,3) of a block */
     /* x = 1 where u < p, else 0; p in [0,1]; p = 0 gives 0 and p = 1 gives 1 always. x may be p. */
     void (*bernoulli)(elb_stream at, int64_t n, const elb_real *p, elb_real *x);
 } elb_kernels;

@@ -28,8 +28,8 @@ typedef uint64_t lanes_pairs __attribute__((vector_size(4 * ELB_LANES))); /* hal
 
 #if ELB_LANES == 16
 
-#define LANES_NAME(stem)           stem##_avx512
-#define LANES_ISA                  "avx512"
+#define LANES_NAME(stem) stem##_avx512
+#define LANES_ISA "avx512"
 #define LANES_SLEEF(function, ulp) Sleef_##function##f16_##ulp##avx512f
 typedef __m512 lanes;
 typedef __mmask16 lanes_mask;
@@ -119,15 +119,15 @@ static inline lanes_pairs lanes_even_blocks(void)
     return (lanes_pairs){0, 8, 1, 9, 2, 10, 3, 11};
 }
 
-#define LANES_UNPACK_LOW_WORDS        _mm512_unpacklo_ps
-#define LANES_UNPACK_HIGH_WORDS       _mm512_unpackhi_ps
-#define LANES_UNPACK_LOW_PAIRS(a, b)  ((lanes)_mm512_unpacklo_pd((__m512d)(a), (__m512d)(b)))
+#define LANES_UNPACK_LOW_WORDS _mm512_unpacklo_ps
+#define LANES_UNPACK_HIGH_WORDS _mm512_unpackhi_ps
+#define LANES_UNPACK_LOW_PAIRS(a, b) ((lanes)_mm512_unpacklo_pd((__m512d)(a), (__m512d)(b)))
 #define LANES_UNPACK_HIGH_PAIRS(a, b) ((lanes)_mm512_unpackhi_pd((__m512d)(a), (__m512d)(b)))
 
 #elif ELB_LANES == 8
 
-#define LANES_NAME(stem)           stem##_avx2
-#define LANES_ISA                  "avx2"
+#define LANES_NAME(stem) stem##_avx2
+#define LANES_ISA "avx2"
 #define LANES_SLEEF(function, ulp) Sleef_##function##f8_##ulp##avx2
 typedef __m256 lanes;
 typedef __m256i lanes_mask;
@@ -220,9 +220,9 @@ static inline lanes_pairs lanes_even_blocks(void)
     return (lanes_pairs){0, 4, 1, 5};
 }
 
-#define LANES_UNPACK_LOW_WORDS        _mm256_unpacklo_ps
-#define LANES_UNPACK_HIGH_WORDS       _mm256_unpackhi_ps
-#define LANES_UNPACK_LOW_PAIRS(a, b)  ((lanes)_mm256_unpacklo_pd((__m256d)(a), (__m256d)(b)))
+#define LANES_UNPACK_LOW_WORDS _mm256_unpacklo_ps
+#define LANES_UNPACK_HIGH_WORDS _mm256_unpackhi_ps
+#define LANES_UNPACK_LOW_PAIRS(a, b) ((lanes)_mm256_unpacklo_pd((__m256d)(a), (__m256d)(b)))
 #define LANES_UNPACK_HIGH_PAIRS(a, b) ((lanes)_mm256_unpackhi_pd((__m256d)(a), (__m256d)(b)))
 
 #else

@@ -6,7 +6,7 @@
 #include "kernels/tables.h"
 
 #define REFERENCE_LOG_2PI 1.8378770664093454836
-#define REFERENCE_2PI     6.2831853071795864769
+#define REFERENCE_2PI 6.2831853071795864769
 
 static void reference_gemm(bool ta, bool tb, int64_t m, int64_t n, int64_t k, const elb_real *a, int64_t lda,
                            const elb_real *b, int64_t ldb, elb_real beta, elb_real *c, int64_t ldc)

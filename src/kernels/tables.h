@@ -5,10 +5,10 @@
 #include "kernels/kernels.h"
 
 /* Instruction sets beyond plain C: only for float, and not in the build that asks for the reference alone. */
-#define ELB_IS_FLOAT_float       1
-#define ELB_IS_FLOAT_double      0
+#define ELB_IS_FLOAT_float 1
+#define ELB_IS_FLOAT_double 0
 #define ELB_IS_FLOAT_PASTE(real) ELB_IS_FLOAT_##real
-#define ELB_IS_FLOAT(real)       ELB_IS_FLOAT_PASTE(real)
+#define ELB_IS_FLOAT(real) ELB_IS_FLOAT_PASTE(real)
 #if !defined(ELBOW_KERNELS_REFERENCE_ONLY) && defined(__x86_64__) && ELB_IS_FLOAT(ELBOW_REAL)
 #define ELB_HAS_VECTOR_TABLES 1
 #else

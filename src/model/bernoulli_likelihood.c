@@ -35,9 +35,10 @@ static elb_status bernoulli_check(elb_context *c, const elb_value_range *range)
 {
     ELB_TRY(elb_likelihood_check_unit(c, "Bernoulli", range));
     if (range->binary) return ELB_OK;
-    return elb_fail(c, ELB_DATA,
-                    "the Bernoulli likelihood needs values that are 0 or 1, these are grey values: set "
-                    "data.binarise=dynamic (or static, threshold), or likelihood.type=continuous-bernoulli or gaussian");
+    return elb_fail(
+        c, ELB_DATA,
+        "the Bernoulli likelihood needs values that are 0 or 1, these are grey values: set "
+        "data.binarise=dynamic (or static, threshold), or likelihood.type=continuous-bernoulli or gaussian");
 }
 
 const elb_likelihood_type elb_likelihood_bernoulli = {

@@ -36,8 +36,7 @@ static void gaussian_reset(elb_model *m)
 
 static elb_tensor *gaussian_log_variance(elb_model *m, elb_tape *t)
 {
-    if (m->log_variance >= 0)
-        return elb_broadcast(t, elb_params_leaf(&m->params, t, m->log_variance), 1, &m->data);
+    if (m->log_variance >= 0) return elb_broadcast(t, elb_params_leaf(&m->params, t, m->log_variance), 1, &m->data);
     elb_tensor *l = elb_input(t, "log variance", false, 1, &m->data);
     for (int64_t d = 0; l != NULL && d < m->data; d++) l->data[d] = (elb_real)m->likelihood_options.log_variance;
     return l;
@@ -45,7 +44,8 @@ static elb_tensor *gaussian_log_variance(elb_model *m, elb_tape *t)
 
 static elb_tensor *gaussian_log_prob(elb_model *m, elb_tape *t, elb_tensor *x, elb_tensor *out)
 {
-    if (gaussian_kind(m) != ELB_VARIANCE_PREDICTED) return elb_gaussian_log_prob(t, x, out, gaussian_log_variance(m, t));
+    if (gaussian_kind(m) != ELB_VARIANCE_PREDICTED)
+        return elb_gaussian_log_prob(t, x, out, gaussian_log_variance(m, t));
     return elb_gaussian_log_prob(t, x, elb_columns(t, out, 0, m->data), elb_columns(t, out, m->data, m->data));
 }
 

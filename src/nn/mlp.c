@@ -65,8 +65,9 @@ elb_tensor *elb_mlp_apply(elb_mlp *mlp, elb_tape *t, elb_tensor *x, elb_tensor *
         h = elb_linear(t, in, elb_params_leaf(p, t, mlp->layer[i].weight), elb_params_leaf(p, t, mlp->layer[i].bias),
                        last ? ELB_LINEAR : mlp_activation(mlp->kind));
         if (mlp->kind == ELB_NET_GATED && !last)
-            h = elb_mul(t, h, elb_linear(t, in, elb_params_leaf(p, t, mlp->layer[i].gate_weight),
-                                         elb_params_leaf(p, t, mlp->layer[i].gate_bias), ELB_SIGMOID));
+            h = elb_mul(t, h,
+                        elb_linear(t, in, elb_params_leaf(p, t, mlp->layer[i].gate_weight),
+                                   elb_params_leaf(p, t, mlp->layer[i].gate_bias), ELB_SIGMOID));
     }
     return h;
 }

@@ -5,7 +5,7 @@
 #include "tensor/tensor.h"
 
 typedef struct elb_param {
-    char *name;    /* as PyTorch names it: "decoder.0.weight" */
+    char *name; /* as PyTorch names it: "decoder.0.weight" */
     int rank;
     int64_t shape[2];
     int64_t offset, count; /* into the flat blocks */
@@ -15,10 +15,10 @@ typedef struct elb_params {
     elb_context *context;
     elb_param *at;
     int64_t count, capacity;
-    int64_t size;     /* numbers in all */
-    elb_real *data;   /* [size] */
-    elb_real *grad;   /* [size] */
-    bool frozen;      /* leaves carry no gradient */
+    int64_t size;             /* numbers in all */
+    elb_real *data;           /* [size] */
+    elb_real *grad;           /* [size] */
+    bool frozen;              /* leaves carry no gradient */
     const elb_update *update; /* given to every leaf; NULL: none */
 } elb_params;
 

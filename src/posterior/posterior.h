@@ -18,19 +18,20 @@ typedef struct elb_draw {
 
 /* What log_q's gradient is wanted for. */
 typedef enum elb_log_q {
-    ELB_LOG_Q_NONE,   /* not needed: a closed-form KL is used */
-    ELB_LOG_Q_FULL,   /* d/dz and d/dlambda */
-    ELB_LOG_Q_SAMPLE  /* d/dz alone: lambda inside log q is held constant (Roeder et al. 2017, "sticking the landing") */
+    ELB_LOG_Q_NONE,  /* not needed: a closed-form KL is used */
+    ELB_LOG_Q_FULL,  /* d/dz and d/dlambda */
+    ELB_LOG_Q_SAMPLE /* d/dz alone: lambda inside log q is held constant (Roeder et al. 2017, "sticking the landing") */
 } elb_log_q;
 
 typedef struct elb_posterior_type {
     const char *name, *source;
     size_t state_size;
-    elb_status (*init)(elb_posterior *q);                                 /* REQUIRED: declares parameters and *local */
-    void (*reset)(elb_posterior *q, const elb_kernels *k, uint64_t key);  /* REQUIRED: their start */
-    elb_tensor *(*encode)(elb_posterior *q, elb_tape *t, elb_tensor *x);  /* REQUIRED: [B,D] -> lambda [B,P] */
-    elb_draw (*sample)(elb_posterior *q, elb_tape *t, elb_tensor *lambda, const elb_noise *noise, elb_log_q log_q); /* REQUIRED */
-    elb_tensor *(*mean)(elb_posterior *q, elb_tape *t, elb_tensor *lambda);        /* REQUIRED: E_q[z], [B,Z] */
+    elb_status (*init)(elb_posterior *q);                                /* REQUIRED: declares parameters and *local */
+    void (*reset)(elb_posterior *q, const elb_kernels *k, uint64_t key); /* REQUIRED: their start */
+    elb_tensor *(*encode)(elb_posterior *q, elb_tape *t, elb_tensor *x); /* REQUIRED: [B,D] -> lambda [B,P] */
+    elb_draw (*sample)(elb_posterior *q, elb_tape *t, elb_tensor *lambda, const elb_noise *noise,
+                       elb_log_q log_q);                                            /* REQUIRED */
+    elb_tensor *(*mean)(elb_posterior *q, elb_tape *t, elb_tensor *lambda);         /* REQUIRED: E_q[z], [B,Z] */
     elb_tensor *(*log_variance)(elb_posterior *q, elb_tape *t, elb_tensor *lambda); /* OPTIONAL: log Var_q[z], [B,Z] */
     elb_tensor *(*log_density)(elb_posterior *q, elb_tape *t, elb_tensor *lambda, elb_tensor *z); /* OPTIONAL: [S,B] */
     elb_tensor *(*kl_to_prior)(elb_posterior *q, elb_tape *t, elb_tensor *lambda); /* OPTIONAL: closed form per
@@ -46,7 +47,7 @@ struct elb_posterior {
     int64_t data, latent; /* D, Z */
     int64_t local;        /* P */
     elb_params params;
-    void *state;          /* the family's own, state_size bytes */
+    void *state; /* the family's own, state_size bytes */
 };
 
 /* Parameters are zero until elb_posterior_reset or a load. */

@@ -20,12 +20,12 @@ typedef struct bench {
     elb_optimizer optimizer;
     elb_importance *importance;
     elb_step step;
-    int64_t *indices;    /* [BENCH_IMAGES] */
-    elb_real *x;         /* [batch, D] */
-    elb_real *lambda;    /* [batch, P] */
-    elb_real *noise;     /* [batch, Z] */
+    int64_t *indices; /* [BENCH_IMAGES] */
+    elb_real *x;      /* [batch, D] */
+    elb_real *lambda; /* [batch, P] */
+    elb_real *noise;  /* [batch, Z] */
     elb_importance_result *results;
-    int64_t first;       /* of the next batch */
+    int64_t first; /* of the next batch */
 } bench;
 
 /* Grey images with a quarter of the pixels lit, about as in images of digits. */
@@ -111,14 +111,10 @@ static double bench_work(const bench *b)
     switch (b->settings.task) {
     case ELB_BENCH_TRAIN: /* forward, weights' gradient, input's gradient; the data need none */
         return rows * (3 * (encode + decode) - 2.0 * (double)posterior->at[0].count);
-    case ELB_BENCH_ENCODE:
-        return rows * encode;
-    case ELB_BENCH_IWAE:
-        return samples * decode;
-    case ELB_BENCH_SVI: /* forward, and back to the latent */
-        return rows * samples * 2 * decode;
-    case ELB_BENCH_RANDOM:
-        break;
+    case ELB_BENCH_ENCODE: return rows * encode;
+    case ELB_BENCH_IWAE: return samples * decode;
+    case ELB_BENCH_SVI: /* forward, and back to the latent */ return rows * samples * 2 * decode;
+    case ELB_BENCH_RANDOM: break;
     }
     return 0;
 }
@@ -162,7 +158,8 @@ static elb_status bench_check(elb_context *c, int64_t data, const elb_bench_sett
         return elb_fail(c, ELB_USAGE, "bench: data of 1..%d values, not %lld", BENCH_DATA_MAX, (long long)data);
     if (s->batch < 1 || s->batch > BENCH_IMAGES)
         return elb_fail(c, ELB_USAGE, "bench: a batch of 1..%d, not %lld", BENCH_IMAGES, (long long)s->batch);
-    if (s->repeats < 1 || s->samples < 1) return elb_fail(c, ELB_USAGE, "bench: repeats and samples must be at least 1");
+    if (s->repeats < 1 || s->samples < 1)
+        return elb_fail(c, ELB_USAGE, "bench: repeats and samples must be at least 1");
     return ELB_OK;
 }
 

@@ -8,7 +8,7 @@
 
 enum { EPOCH_ACTIVE_DATA = 500 };
 #define EPOCH_ACTIVE_VARIANCE 0.01
-#define EPOCH_COLLAPSED_KL    0.1 /* nats: below it the latent says next to nothing about the data */
+#define EPOCH_COLLAPSED_KL 0.1 /* nats: below it the latent says next to nothing about the data */
 
 static double epoch_total(const elb_tensor *x)
 {

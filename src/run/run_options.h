@@ -11,7 +11,7 @@ typedef struct elb_top_options {
 } elb_top_options;
 
 typedef struct elb_train_options {
-    int64_t epochs;            /* passes over the training data; the iwae schedule's stages are scaled to it */
+    int64_t epochs; /* passes over the training data; the iwae schedule's stages are scaled to it */
     int64_t batch;
     int64_t patience;          /* stop after so many epochs without a better validation ELBO; 0 = never */
     int64_t validate_every;    /* epochs between validation passes */
@@ -26,7 +26,6 @@ typedef struct elb_schedule_options {
     bool reset_moments; /* iwae: forget the optimiser's moments at every stage, as Cremer et al.'s code does */
 } elb_schedule_options;
 
-extern const elb_option elb_top_option_table[], elb_train_option_table[],
-    elb_schedule_option_table[];
+extern const elb_option elb_top_option_table[], elb_train_option_table[], elb_schedule_option_table[];
 
 #endif

@@ -22,10 +22,8 @@ double elb_schedule_factor(const elb_schedule_options *o, int64_t step, int64_t 
         double cosine = 0.5 * (1 + cos(3.14159265358979323846 * (double)step / (double)steps));
         return o->final_rate + (1 - o->final_rate) * cosine;
     }
-    case ELB_SCHEDULE_IWAE:
-        return pow(10, -elb_schedule_stage(o, step, steps) / (SCHEDULE_STAGES - 1.0));
-    case ELB_SCHEDULE_CONSTANT:
-        break;
+    case ELB_SCHEDULE_IWAE: return pow(10, -elb_schedule_stage(o, step, steps) / (SCHEDULE_STAGES - 1.0));
+    case ELB_SCHEDULE_CONSTANT: break;
     }
     return 1;
 }

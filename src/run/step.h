@@ -12,7 +12,7 @@ typedef struct elb_step {
     const elb_objective *objective;
     elb_optimizer *optimizer;
     elb_tape *tape;
-    uint64_t *datum;         /* room for the stream positions of the largest batch */
+    uint64_t *datum; /* room for the stream positions of the largest batch */
 } elb_step;
 
 /* Steps at `rate` against the gradient of the loss of data indices[batch] in `epoch`; `loss` can be read until the tape is

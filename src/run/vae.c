@@ -164,7 +164,8 @@ elb_status elb_vae_set(elb_vae *v, const char *key, const char *value)
     char present[ELB_TEXT_MAX];
     ELB_TRY(elb_config_get(v->config, key, present, sizeof present));
     if (strncmp(key, "data.", 5) != 0)
-        return elb_fail(v->context, ELB_USAGE, "%s belongs to the trained model: only keys of data can be changed", key);
+        return elb_fail(v->context, ELB_USAGE, "%s belongs to the trained model: only keys of data can be changed",
+                        key);
     return elb_config_set(v->config, key, value);
 }
 
@@ -183,8 +184,8 @@ static char *vae_name(elb_arena *arena, const char *prefix, const char *name)
     return text;
 }
 
-elb_status elb_vae_entries(const elb_vae *v, elb_arena *arena, const char *prefix, elb_real *const values[ELB_VAE_BLOCKS],
-                           elb_safetensors_entry *entries)
+elb_status elb_vae_entries(const elb_vae *v, elb_arena *arena, const char *prefix,
+                           elb_real *const values[ELB_VAE_BLOCKS], elb_safetensors_entry *entries)
 {
     for (int b = 0; b < ELB_VAE_BLOCKS; b++) {
         const elb_params *p = elb_vae_block(v, b);
@@ -257,9 +258,10 @@ static elb_status vae_check_finite(const elb_vae *v)
         for (int64_t i = 0; i < p->count; i++)
             for (int64_t k = 0; k < p->at[i].count; k++)
                 if (!isfinite(p->data[p->at[i].offset + k]))
-                    return elb_fail(v->context, ELB_MODEL,
-                                    "tensor '%s' holds a number that is not finite: train the model again, or repair it",
-                                    p->at[i].name);
+                    return elb_fail(
+                        v->context, ELB_MODEL,
+                        "tensor '%s' holds a number that is not finite: train the model again, or repair it",
+                        p->at[i].name);
     }
     return ELB_OK;
 }

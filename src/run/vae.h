@@ -16,7 +16,7 @@ enum { ELB_VAE_BLOCKS = 2 };
 struct elb_vae {
     elb_context *context;
     elb_config *config;
-    int rank;          /* of one datum */
+    int rank; /* of one datum */
     int64_t shape[3];
     elb_model *model;
     elb_posterior *posterior;
@@ -27,8 +27,8 @@ elb_params *elb_vae_block(const elb_vae *vae, int block);
 int64_t elb_vae_tensor_count(const elb_vae *vae);
 /* An entry per parameter with data from `values[block]` (laid out like the block), names prefixed. entries must hold
  * elb_vae_tensor_count. Names are allocated from `arena`. */
-elb_status elb_vae_entries(const elb_vae *vae, elb_arena *arena, const char *prefix, elb_real *const values[ELB_VAE_BLOCKS],
-                           elb_safetensors_entry *entries);
+elb_status elb_vae_entries(const elb_vae *vae, elb_arena *arena, const char *prefix,
+                           elb_real *const values[ELB_VAE_BLOCKS], elb_safetensors_entry *entries);
 /* The way back; every parameter must be there with its shape. */
 elb_status elb_vae_read(const elb_vae *vae, const elb_safetensors *file, const char *prefix,
                         elb_real *const values[ELB_VAE_BLOCKS]);

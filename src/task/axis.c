@@ -5,7 +5,7 @@
 
 /* Narrower ranges are taken for none, and numbers beyond are cut: powers of ten there have no reciprocal. */
 #define AXIS_LEAST 1e-280
-#define AXIS_MOST  1e280
+#define AXIS_MOST 1e280
 
 /* n times the power of ten, correctly rounded, so that its text is short. */
 static double axis_times_power(double n, int power)

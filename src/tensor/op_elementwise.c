@@ -131,7 +131,8 @@ const elb_op elb_op_sub = {"sub", {{elb_row_tiles, sub_forward}}, {{elementwise_
 
 elb_tensor *elb_add(elb_tape *t, elb_tensor *a, elb_tensor *b)
 {
-    return elementwise_smaller(a, b) ? elementwise_binary(t, &elb_op_add, b, a) : elementwise_binary(t, &elb_op_add, a, b);
+    return elementwise_smaller(a, b) ? elementwise_binary(t, &elb_op_add, b, a)
+                                     : elementwise_binary(t, &elb_op_add, a, b);
 }
 
 elb_tensor *elb_sub(elb_tape *t, elb_tensor *a, elb_tensor *b)
@@ -182,7 +183,8 @@ const elb_op elb_op_mul = {"mul", {{elb_row_tiles, mul_forward}}, {{elementwise_
 
 elb_tensor *elb_mul(elb_tape *t, elb_tensor *a, elb_tensor *b)
 {
-    return elementwise_smaller(a, b) ? elementwise_binary(t, &elb_op_mul, b, a) : elementwise_binary(t, &elb_op_mul, a, b);
+    return elementwise_smaller(a, b) ? elementwise_binary(t, &elb_op_mul, b, a)
+                                     : elementwise_binary(t, &elb_op_mul, a, b);
 }
 
 /* --- one operand ----------------------------------------------------------------------------------------------------- */

@@ -33,7 +33,8 @@ static void sum_last_backward(const elb_kernels *k, elb_tensor *y, int64_t tile)
     }
 }
 
-const elb_op elb_op_sum_last = {"sum_last", {{sum_last_tiles, sum_last_forward}}, {{sum_last_tiles, sum_last_backward}}};
+const elb_op elb_op_sum_last = {
+    "sum_last", {{sum_last_tiles, sum_last_forward}}, {{sum_last_tiles, sum_last_backward}}};
 
 elb_tensor *elb_sum_last(elb_tape *t, elb_tensor *x)
 {

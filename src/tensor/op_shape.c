@@ -82,15 +82,16 @@ static void broadcast_backward(const elb_kernels *k, elb_tensor *y, int64_t tile
     }
 }
 
-const elb_op elb_op_broadcast = {"broadcast", {{elb_row_tiles, broadcast_forward}}, {{elb_one_tile, broadcast_backward}}};
+const elb_op elb_op_broadcast = {
+    "broadcast", {{elb_row_tiles, broadcast_forward}}, {{elb_one_tile, broadcast_backward}}};
 
 elb_tensor *elb_broadcast(elb_tape *t, elb_tensor *x, int rank, const int64_t *shape)
 {
     if (x == NULL) return NULL;
     if (x->rows != 1 || rank < 1 || (x->cols != 1 && x->cols != shape[rank - 1])) {
         char text[64];
-        return elb_tape_fail(t, ELB_MODEL, "a tensor of shape %s cannot be repeated to rows of %lld", elb_shape_text(x, text),
-                             (long long)(rank > 0 ? shape[rank - 1] : 0));
+        return elb_tape_fail(t, ELB_MODEL, "a tensor of shape %s cannot be repeated to rows of %lld",
+                             elb_shape_text(x, text), (long long)(rank > 0 ? shape[rank - 1] : 0));
     }
     return elb_node(t, &elb_op_broadcast, rank, shape, 1, &x);
 }

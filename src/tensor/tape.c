@@ -19,7 +19,7 @@ struct elb_tape {
     int64_t count, capacity;
     tape_entry *schedule; /* of the run in progress; kept while no node is added */
     int64_t entries, scheduled;
-    int64_t reverse;      /* the entry that the reverse pass begins with */
+    int64_t reverse; /* the entry that the reverse pass begins with */
     const elb_tensor *loss;
     bool parallel; /* some entry has more than one tile */
     int threads;   /* that walk the schedule in this run */
@@ -301,7 +301,8 @@ static elb_status tape_prepare_reverse(elb_tape *t, elb_tensor *loss)
     if (t->status != ELB_OK) return t->status;
     for (int64_t i = 0; i < t->count; i++) {
         elb_tensor *x = t->nodes[i];
-        if (x->op == NULL && x->needs_grad && !x->reached) memset(x->grad, 0, (size_t)(x->rows * x->cols) * sizeof *x->grad);
+        if (x->op == NULL && x->needs_grad && !x->reached)
+            memset(x->grad, 0, (size_t)(x->rows * x->cols) * sizeof *x->grad);
     }
     loss->grad[0] = 1;
     return ELB_OK;
@@ -395,7 +396,10 @@ static elb_status tape_blame(elb_tape *t)
         char shape[64];
         if (!tape_finite(x))
             return elb_fail(t->context, ELB_NUMERIC, "%s %s is the first tensor with a number that is not finite",
-                            x->name != NULL ? x->name : x->op != NULL ? x->op->name : "input", elb_shape_text(x, shape));
+                            x->name != NULL ? x->name
+                            : x->op != NULL ? x->op->name
+                                            : "input",
+                            elb_shape_text(x, shape));
     }
     return elb_fail(t->context, ELB_NUMERIC, "the loss is not finite");
 }

@@ -38,26 +38,26 @@ typedef struct elb_update {
 
 struct elb_tensor {
     elb_tape *tape;
-    const elb_op *op;      /* NULL: a leaf */
-    const char *name;      /* for messages; NULL: the op's name */
+    const elb_op *op; /* NULL: a leaf */
+    const char *name; /* for messages; NULL: the op's name */
     int rank;
     int64_t shape[ELB_RANK_MAX];
     int64_t rows, cols;    /* cols: the last dimension; rows: the product of the others (1 for a vector or scalar) */
     elb_real *data, *grad; /* grad NULL: no gradient wanted here */
     elb_tensor *in[ELB_INPUT_MAX];
     bool needs_grad;
-    bool reached;                    /* by the reverse pass from the loss */
-    bool accumulate[ELB_INPUT_MAX];  /* in[i]->grad already holds a value */
+    bool reached;                   /* by the reverse pass from the loss */
+    bool accumulate[ELB_INPUT_MAX]; /* in[i]->grad already holds a value */
     union {
         int64_t i[4];
         elb_real r[4];
         const void *p[4];
-    } with; /* the op's constants */
-    const elb_update *update;  /* leaves only; NULL: none */
-    int64_t update_at;         /* where the leaf begins in the owner's block */
-    elb_tensor *completed_by;  /* the node whose backward completes this leaf's gradient */
-    bool shared;               /* another leaf has the same numbers: an update waits until nobody reads them */
-    elb_tensor *late; /* a tensor recorded later that backward reads (elb_scale_gradient) */
+    } with;                   /* the op's constants */
+    const elb_update *update; /* leaves only; NULL: none */
+    int64_t update_at;        /* where the leaf begins in the owner's block */
+    elb_tensor *completed_by; /* the node whose backward completes this leaf's gradient */
+    bool shared;              /* another leaf has the same numbers: an update waits until nobody reads them */
+    elb_tensor *late;         /* a tensor recorded later that backward reads (elb_scale_gradient) */
     elb_real *scratch;
 };
 
@@ -117,11 +117,12 @@ elb_tensor *elb_affine(elb_tape *t, elb_tensor *x, double scale, double shift); 
 elb_tensor *elb_apply(elb_tape *t, elb_unary f, elb_tensor *x);
 elb_tensor *elb_activate(elb_tape *t, elb_activation act, elb_tensor *x);
 /* Reductions. */
-elb_tensor *elb_sum_last(elb_tape *t, elb_tensor *x);      /* [..,n] -> [..] */
-elb_tensor *elb_mean_all(elb_tape *t, elb_tensor *x);      /* [..] -> one element */
-elb_tensor *elb_mean_first(elb_tape *t, elb_tensor *x);    /* [S,..] -> [..] */
-elb_tensor *elb_log_mean_exp(elb_tape *t, elb_tensor *x);  /* [S,..] -> [..], over the first axis */
-elb_tensor *elb_softmax_first(elb_tape *t, elb_tensor *x); /* [S,..] -> [S,..], over the first axis; no gradient flows */
+elb_tensor *elb_sum_last(elb_tape *t, elb_tensor *x);     /* [..,n] -> [..] */
+elb_tensor *elb_mean_all(elb_tape *t, elb_tensor *x);     /* [..] -> one element */
+elb_tensor *elb_mean_first(elb_tape *t, elb_tensor *x);   /* [S,..] -> [..] */
+elb_tensor *elb_log_mean_exp(elb_tape *t, elb_tensor *x); /* [S,..] -> [..], over the first axis */
+elb_tensor *elb_softmax_first(elb_tape *t,
+                              elb_tensor *x); /* [S,..] -> [S,..], over the first axis; no gradient flows */
 /* Columns [begin, begin+count) of the last axis. */
 elb_tensor *elb_columns(elb_tape *t, elb_tensor *x, int64_t begin, int64_t count);
 /* x [n] or one element, repeated to the given shape. */

@@ -43,7 +43,8 @@ int main(void)
     DIR *entries = folder ? opendir(folder) : NULL;
     int files = 0;
     if (!entries) {
-        fprintf(stderr, "replay: no corpus folder %s; put at least one valid file there\n", folder ? folder : "(ELBOW_CORPUS)");
+        fprintf(stderr, "replay: no corpus folder %s; put at least one valid file there\n",
+                folder ? folder : "(ELBOW_CORPUS)");
         return 1;
     }
     for (struct dirent *e; (e = readdir(entries));) {

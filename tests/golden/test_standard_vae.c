@@ -12,8 +12,8 @@
 
 /* Relative to the number, and relative to the tensor's largest: a small element is a difference of large ones. In the
  * model of real size log weights of some -550 nats carry a rounding of 1e-4 into every weight. */
-#define TOLERANCE      1e-4
-#define SHARE          1e-5
+#define TOLERANCE 1e-4
+#define SHARE 1e-5
 #define SHARE_OF_LARGE 1e-4
 
 typedef struct golden {

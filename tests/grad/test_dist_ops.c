@@ -10,7 +10,7 @@
 #define LOG_2PI 1.8378770664093454836
 
 #define SHAPE(r, ...) .rank = (r), .shape = {__VA_ARGS__}
-#define COUNT(list)   (sizeof(list) / sizeof(list)[0])
+#define COUNT(list) (sizeof(list) / sizeof(list)[0])
 
 static const int64_t samples_of[] = {1, 3}, batches_of[] = {1, 2, 5};
 

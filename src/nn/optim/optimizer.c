@@ -29,7 +29,8 @@ static void optimizer_update(const elb_kernels *k, void *owner, int64_t at, int6
 elb_status elb_optimizer_add(elb_optimizer *o, elb_params *params)
 {
     if (o->blocks == ELB_OPTIMIZER_BLOCKS)
-        return elb_fail(o->context, ELB_FAILURE, "an optimizer takes at most %d parameter blocks", ELB_OPTIMIZER_BLOCKS);
+        return elb_fail(o->context, ELB_FAILURE, "an optimizer takes at most %d parameter blocks",
+                        ELB_OPTIMIZER_BLOCKS);
     elb_optimizer_block *block = &o->block[o->blocks++];
     *block = (elb_optimizer_block){.optimizer = o, .params = params, .update = {optimizer_update, block}};
     for (int i = 0; i < o->type->moments; i++) {
