@@ -1,6 +1,6 @@
 /* train_support.h - whole small runs by the public interface, for the tests of training and of resuming. */
-#ifndef TRAIN_SUPPORT_H
-#define TRAIN_SUPPORT_H
+#ifndef ELB_TRAIN_SUPPORT_H
+#define ELB_TRAIN_SUPPORT_H
 
 #include "support.h"
 
