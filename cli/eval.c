@@ -96,16 +96,16 @@ static elb_status eval_show(cli *c, const elb_vae *vae, const elb_dataset *datas
 }
 
 /* A run keeps what tells of it as a whole: the estimate on all of its own test data, as it was trained to see them. */
-static elb_status eval_keep(cli *c, const eval_options *o, const elb_vae *vae, const elb_dataset *dataset,
-                            const elb_evaluation *e)
+static elb_status eval_keep(cli *c, const eval_options *o, bool foreign, const elb_vae *vae,
+                            const elb_dataset *dataset, const elb_evaluation *e)
 {
     const char *run = c->arguments[0];
     bool part = o->source.part != CLI_UNSET && o->source.part != ELB_PART_TEST;
     if (!cli_is_folder(run)) return ELB_OK;
-    if (o->limit != CLI_UNSET || o->source.data || part || o->source.set.count > 0) {
+    if (o->limit != CLI_UNSET || foreign || part || o->source.set.count > 0) {
         cli_note(c,
-                 "note: not kept in '%s', which keeps only what was found without --limit, --data, --set and --part "
-                 "other than test",
+                 "note: not kept in '%s', which keeps only what was found on all of its own test data, without --limit "
+                 "and --set",
                  run);
         return ELB_OK;
     }
@@ -114,7 +114,7 @@ static elb_status eval_keep(cli *c, const eval_options *o, const elb_vae *vae, c
     return ELB_OK;
 }
 
-static elb_status eval_data(cli *c, const eval_options *o, elb_vae *vae, const elb_dataset *dataset)
+static elb_status eval_data(cli *c, const eval_options *o, bool foreign, elb_vae *vae, const elb_dataset *dataset)
 {
     elb_evaluation e;
     elb_evaluate_settings settings = {.estimator = (elb_estimator)o->estimator,
@@ -133,7 +133,7 @@ static elb_status eval_data(cli *c, const eval_options *o, elb_vae *vae, const e
     CLI_TRY(status);
     CLI_TRY(eval_show(c, vae, dataset, &e));
     fflush(stdout); /* a run that cannot keep it must not cost the result */
-    return eval_keep(c, o, vae, dataset, &e);
+    return eval_keep(c, o, foreign, vae, dataset, &e);
 }
 
 static elb_status eval_run(cli *c, const void *values)
@@ -142,8 +142,9 @@ static elb_status eval_run(cli *c, const void *values)
     elb_vae *vae;
     elb_dataset *dataset = NULL;
     CLI_TRY(elb_vae_open(c->context, c->arguments[0], &vae));
-    elb_status status = cli_open_data(c, vae, &o->source, &dataset);
-    if (status == ELB_OK) status = eval_data(c, o, vae, dataset);
+    bool foreign;
+    elb_status status = cli_open_data(c, vae, &o->source, &foreign, &dataset);
+    if (status == ELB_OK) status = eval_data(c, o, foreign, vae, dataset);
     elb_dataset_destroy(dataset);
     elb_vae_destroy(vae);
     return status;
@@ -157,7 +158,7 @@ const cli_verb verb_eval = {
         "RUN is a run's folder or a model.safetensors file. Prints the mean over the data in nats and in bits per "
         "dimension, "
         "with its standard error, the effective sample size and Pareto k-hat; a run keeps it as eval-elbo.json or "
-        "eval-iwae.json for its report, unless --limit, --data, --set or another --part than test was given.\n\n"
+        "eval-iwae.json for its report, unless --limit, --set, other --data or another --part than test was given.\n\n"
         "The result depends neither on --batch nor on --threads.",
     .examples = "elbow eval run\n"
                 "elbow eval run --estimator iwae --samples 5000 --limit 1000 --json\n"

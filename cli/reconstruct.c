@@ -45,8 +45,9 @@ static elb_status reconstruct_run(cli *c, const void *values)
     const reconstruct_options *o = values;
     elb_vae *vae;
     elb_dataset *dataset = NULL;
+    bool foreign;
     CLI_TRY(elb_vae_open(c->context, c->arguments[0], &vae));
-    elb_status status = cli_open_data(c, vae, &o->source, &dataset);
+    elb_status status = cli_open_data(c, vae, &o->source, &foreign, &dataset);
     if (status == ELB_OK) status = reconstruct_data(c, o, vae, dataset);
     elb_dataset_destroy(dataset);
     elb_vae_destroy(vae);

@@ -21,14 +21,14 @@ static elb_status source_open_test(cli *c, const elb_config *config, elb_dataset
     return ELB_OK;
 }
 
-elb_status cli_open_data(cli *c, elb_vae *vae, const cli_source *source, elb_dataset **dataset)
+elb_status cli_open_data(cli *c, elb_vae *vae, const cli_source *source, bool *foreign, elb_dataset **dataset)
 {
     char own[1024];
     const elb_config *config = elb_vae_config(vae);
     CLI_TRY(elb_config_get(config, "data.spec", own, sizeof own));
+    *foreign = source->data && strcmp(source->data, own) != 0;
     if (source->data) CLI_TRY(elb_vae_set(vae, "data.spec", source->data));
     CLI_TRY(cli_set_keys(c, &source->set, source_set, vae));
     if (source->part != CLI_UNSET) return elb_config_open_data(config, NULL, (elb_part)source->part, dataset);
-    bool foreign = source->data && strcmp(source->data, own) != 0;
-    return foreign ? elb_config_open_data(config, NULL, ELB_PART_ALL, dataset) : source_open_test(c, config, dataset);
+    return *foreign ? elb_config_open_data(config, NULL, ELB_PART_ALL, dataset) : source_open_test(c, config, dataset);
 }

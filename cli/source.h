@@ -33,7 +33,7 @@ extern const char *const cli_parts[]; /* in the order of elb_part; end with NULL
         .help = "A key of data other than in training, such as data.binarise=threshold; may be repeated."              \
     }
 
-/* Opens the data for `vae`, whose configuration then describes them. */
-elb_status cli_open_data(cli *c, elb_vae *vae, const cli_source *source, elb_dataset **dataset);
+/* Opens the data for `vae`, whose configuration then describes them. *foreign: they are not what it was trained with. */
+elb_status cli_open_data(cli *c, elb_vae *vae, const cli_source *source, bool *foreign, elb_dataset **dataset);
 
 #endif
