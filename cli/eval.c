@@ -96,8 +96,8 @@ static elb_status eval_show(cli *c, const elb_vae *vae, const elb_dataset *datas
 }
 
 /* A run keeps what tells of it as a whole: the estimate on all of its own test data, as it was trained to see them. */
-static elb_status eval_keep(cli *c, const eval_options *o, bool foreign, const elb_vae *vae,
-                            const elb_dataset *dataset, const elb_evaluation *e)
+static elb_status eval_keep(cli *c, const eval_options *o, bool foreign, const elb_vae *vae, const elb_dataset *dataset,
+                            const elb_evaluation *e)
 {
     const char *run = c->arguments[0];
     bool part = o->source.part != CLI_UNSET && o->source.part != ELB_PART_TEST;
