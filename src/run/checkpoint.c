@@ -62,7 +62,7 @@ static void checkpoint_params(const elb_trainer *t, elb_real *values[ELB_VAE_BLO
 
 static void checkpoint_number_write(const elb_trainer *t, const checkpoint_number *n, char text[CHECKPOINT_TEXT])
 {
-    const char *field = (const char *)t + n->offset;
+    const void *field = (const char *)t + n->offset;
     if (n->real)
         elb_number_format(*(const double *)field, text);
     else
