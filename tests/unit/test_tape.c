@@ -141,7 +141,7 @@ static void test_first_failure_is_told(void **state)
     assert_null(elb_standard_normal_log_prob(w.t, bad));
     assert_null(elb_gaussian_sample(w.t, x, x, bad));
     assert_null(elb_gaussian_kl_standard(w.t, x, bad));
-    assert_null(elb_noise_normal(w.t, &(elb_noise){.samples = 1, .datum = (uint64_t[]){0}}, 1, 1, 0));
+    assert_null(elb_noise_normal(w.t, &(elb_noise){.samples = 1, .datum = (uint64_t[]){0}, .fixed = NULL}, 1, 1, 0));
     assert_null(elb_named(bad, "x"));
     assert_null(elb_input(w.t, "x", true, 1, (int64_t[]){1}));
     refused(w, bad, ELB_MODEL, "add: shapes [4,3] and [4,2]");
