@@ -56,14 +56,14 @@ static void interrupted_run(const char *settings)
     with.progress = train_stop_at_once;
     train_last_calls = 0;
     elb_status status = train_session(&with, folder, "pieces", &pieces);
-    int sessions = 1;
-    for (with.resume = true; status == ELB_INTERRUPTED && sessions < 100; sessions++) {
-        with.threads = 1 + sessions % 3;
+    int starts = 1;
+    for (with.resume = true; status == ELB_INTERRUPTED && starts < 100; starts++) {
+        with.threads = 1 + starts % 3;
         status = train_session(&with, folder, "pieces", &pieces);
     }
     assert_int_equal(status, ELB_OK);
-    assert_true(sessions >= whole.steps);
-    assert_int_equal(train_last_calls, sessions); /* a stopped phase is told to be over, too */
+    assert_true(starts >= whole.steps);
+    assert_int_equal(train_last_calls, starts); /* a stopped phase is told to be over, too */
     assert_int_equal(pieces.steps, whole.steps);
     assert_int_equal(pieces.epochs, whole.epochs);
     assert_true(pieces.elbo == whole.elbo && pieces.kl == whole.kl && pieces.active_units == whole.active_units);
