@@ -19,11 +19,11 @@ static elb_tensor *refine_loss(elb_tape *t, elb_model *m, elb_posterior *q, elb_
                                const elb_noise *noise)
 {
     bool closed = q->type->kl_to_prior != NULL;
-    elb_draw d = elb_sample(q, t, lambda, noise, closed ? ELB_LOG_Q_NONE : ELB_LOG_Q_FULL);
-    elb_tensor *reconstruction = elb_model_log_likelihood(m, t, x, d.z);
+    elb_draw d = elb_sample_strata(q, t, lambda, noise, closed ? ELB_LOG_Q_NONE : ELB_LOG_Q_FULL);
+    elb_tensor *reconstruction = elb_draw_mean(t, &d, elb_model_log_likelihood(m, t, x, d.z));
     elb_tensor *kl = closed ? elb_sum_last(t, q->type->kl_to_prior(q, t, lambda))
-                            : elb_mean_first(t, elb_sub(t, d.log_q, elb_model_log_prior(m, t, d.z)));
-    elb_tensor *each = elb_sub(t, kl, elb_mean_first(t, reconstruction));
+                            : elb_draw_mean(t, &d, elb_sub(t, d.log_q, elb_model_log_prior(m, t, d.z)));
+    elb_tensor *each = elb_sub(t, kl, reconstruction);
     return elb_named(elb_affine(t, elb_mean_all(t, each), x != NULL ? (double)x->rows : 1, 0), "negative ELBO");
 }
 

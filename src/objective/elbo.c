@@ -16,13 +16,13 @@ static elb_log_q elbo_log_q(const elb_objective *o, bool closed)
     return o->options.gradient == ELB_GRADIENT_PLAIN ? ELB_LOG_Q_FULL : ELB_LOG_Q_SAMPLE;
 }
 
-/* [B] or [S,B] -> what it costs per datum, [B]. */
-static elb_tensor *elbo_penalty(const elb_objective *o, elb_tape *t, const elb_loss *l, elb_tensor *log_q, bool closed)
+/* What the KL costs per datum, [B]. */
+static elb_tensor *elbo_penalty(const elb_objective *o, elb_tape *t, const elb_loss *l, const elb_draw *d)
 {
-    elb_tensor *kl = closed ? l->kl : elb_mean_first(t, l->kl);
+    elb_tensor *kl = l->kl;
     if (o->options.warmup == ELB_WARMUP_KL && o->beta < 1) return elb_affine(t, kl, o->beta, 0);
     if (o->options.warmup == ELB_WARMUP_ENTROPY && o->beta < 1)
-        return elb_sub(t, kl, elb_affine(t, elb_mean_first(t, log_q), 1 - o->beta, 0));
+        return elb_sub(t, kl, elb_affine(t, elb_draw_mean(t, d, d->log_q), 1 - o->beta, 0));
     return kl;
 }
 
@@ -33,13 +33,13 @@ static elb_loss elbo_loss(const elb_objective *o, elb_tape *t, elb_model *m, elb
     bool closed = o->options.kl == ELB_KL_CLOSED && plain && q->type->kl_to_prior != NULL;
     elb_loss l = {NULL, NULL, NULL, NULL, NULL};
     elb_tensor *lambda = elb_encode(q, t, x);
-    elb_draw d = elb_sample(q, t, lambda, noise, elbo_log_q(o, closed));
-    l.reconstruction = elb_model_log_likelihood(m, t, x, d.z);
+    elb_draw d = elb_sample_strata(q, t, lambda, noise, elbo_log_q(o, closed));
+    l.reconstruction = elb_draw_mean(t, &d, elb_model_log_likelihood(m, t, x, d.z));
     if (q->type->kl_to_prior != NULL)
         l.kl_coordinate = q->type->kl_to_prior(q, t, closed ? lambda : elb_stop_gradient(t, lambda));
-    l.kl = closed ? elb_sum_last(t, l.kl_coordinate) : elb_sub(t, d.log_q, elb_model_log_prior(m, t, d.z));
-    elb_tensor *penalty = elbo_penalty(o, t, &l, d.log_q, closed);
-    l.loss = elb_mean_all(t, elb_sub(t, penalty, elb_mean_first(t, l.reconstruction)));
+    l.kl = closed ? elb_sum_last(t, l.kl_coordinate)
+                  : elb_draw_mean(t, &d, elb_sub(t, d.log_q, elb_model_log_prior(m, t, d.z)));
+    l.loss = elb_mean_all(t, elb_sub(t, elbo_penalty(o, t, &l, &d), l.reconstruction));
     return l;
 }
 

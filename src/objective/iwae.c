@@ -18,7 +18,7 @@ static elb_loss iwae_loss(const elb_objective *o, elb_tape *t, elb_model *m, elb
     }
     elb_tensor *lambda = elb_encode(q, t, x);
     elb_tensor *fixed = plain ? lambda : elb_stop_gradient(t, lambda);
-    elb_draw d = elb_sample(q, t, lambda, noise, dreg ? ELB_LOG_Q_NONE : plain ? ELB_LOG_Q_FULL : ELB_LOG_Q_SAMPLE);
+    elb_draw d = elb_sample_strata(q, t, lambda, noise, dreg ? ELB_LOG_Q_NONE : plain ? ELB_LOG_Q_FULL : ELB_LOG_Q_SAMPLE);
     elb_tensor *z = dreg ? elb_scale_gradient(t, d.z) : d.z;
     if (dreg) d.log_q = q->type->log_density(q, t, fixed, z);
     l.reconstruction = elb_model_log_likelihood(m, t, x, z);
@@ -28,10 +28,16 @@ static elb_loss iwae_loss(const elb_objective *o, elb_tape *t, elb_model *m, elb
     if (o->options.warmup == ELB_WARMUP_ENTROPY && o->beta < 1)
         penalty = elb_sub(t, l.kl, elb_affine(t, d.log_q, 1 - o->beta, 0));
     elb_tensor *log_weight = elb_sub(t, l.reconstruction, penalty);
-    if (dreg) elb_scale_gradient_by(z, elb_softmax_first(t, log_weight));
-    elb_tensor *tempered = elb_log_mean_exp(t, log_weight);
-    l.bound = penalty == l.kl ? tempered : elb_log_mean_exp(t, elb_sub(t, l.reconstruction, l.kl));
+    if (dreg)
+        elb_scale_gradient_by(
+            z, elb_softmax_first(t, d.log_share != NULL ? elb_add(t, log_weight, d.log_share) : log_weight));
+    elb_tensor *tempered = elb_draw_log_mean_exp(t, &d, log_weight);
+    l.bound = penalty == l.kl ? tempered : elb_draw_log_mean_exp(t, &d, elb_sub(t, l.reconstruction, l.kl));
     l.loss = elb_affine(t, elb_mean_all(t, tempered), -1, 0);
+    if (d.log_share != NULL) {
+        l.reconstruction = elb_draw_mean(t, &d, l.reconstruction);
+        l.kl = elb_draw_mean(t, &d, l.kl);
+    }
     if (q->type->kl_to_prior != NULL) l.kl_coordinate = q->type->kl_to_prior(q, t, elb_stop_gradient(t, lambda));
     return l;
 }

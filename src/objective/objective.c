@@ -8,12 +8,13 @@ const elb_objective_type *const elb_objective_types[] = {&elb_objective_elbo, &e
 
 void elb_objective_init(elb_objective *o, const elb_objective_options *options)
 {
-    *o = (elb_objective){.type = elb_objective_types[options->type], .options = *options, .beta = 1};
+    *o = (elb_objective){.type = elb_objective_types[options->type], .options = *options, .beta = 1, .data = 1};
 }
 
-void elb_objective_warm(elb_objective *o, double epoch)
+void elb_objective_warm(elb_objective *o, double epoch, double epochs)
 {
     const elb_objective_options *with = &o->options;
+    o->progress = epochs > 0 ? fmin(1, epoch / epochs) : 0;
     o->beta = 1;
     if (with->warmup == ELB_WARMUP_NONE || with->warmup_epochs <= 0) return;
     o->beta = fmin(1, with->warmup_start + (1 - with->warmup_start) * epoch / with->warmup_epochs);

@@ -9,8 +9,8 @@
 /* The loss and what it is made of. kl_coordinate and bound may be NULL. */
 typedef struct elb_loss {
     elb_tensor *loss;           /* one element: the mean over the batch, with beta */
-    elb_tensor *reconstruction; /* log p(x|z) [S,B] */
-    elb_tensor *kl;             /* [B] in closed form, or [S,B] sampled: log q(z) - log p(z) */
+    elb_tensor *reconstruction; /* log p(x|z): [B], averaged over the samples, or [S,B] */
+    elb_tensor *kl;             /* [B] in closed form or averaged; or [S,B]: log q(z) - log p(z) */
     elb_tensor *kl_coordinate;  /* [B,Z], closed form */
     elb_tensor *bound;          /* [B], the tightened bound with beta = 1, for objectives that have one */
 } elb_loss;
@@ -28,12 +28,15 @@ extern const elb_objective_type *const elb_objective_types[]; /* NULL at the end
 struct elb_objective {
     const elb_objective_type *type;
     elb_objective_options options;
-    double beta; /* of the warm-up, now; 1 without */
+    double beta;     /* of the warm-up, now; 1 without */
+    double progress; /* the part of training that is done, now: 0..1 */
+    int64_t data;    /* N, training data; for terms that are paid once for all of them */
 };
 
 void elb_objective_init(elb_objective *o, const elb_objective_options *options);
-/* Sets beta for `epoch`, a real number counted from 0: linear from warmup_start to 1 over warmup_epochs. */
-void elb_objective_warm(elb_objective *o, double epoch);
+/* Sets progress and beta for `epoch`, a real number counted from 0, of `epochs`: beta is linear from warmup_start to 1 over
+ * warmup_epochs. */
+void elb_objective_warm(elb_objective *o, double epoch, double epochs);
 /* x [B,D]; noise->samples is set from the options. */
 elb_loss elb_objective_loss(const elb_objective *o, elb_tape *t, elb_model *m, elb_posterior *q, elb_tensor *x,
                             const elb_noise *noise);

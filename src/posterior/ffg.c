@@ -38,9 +38,9 @@ static elb_tensor *ffg_log_variance(elb_posterior *q, elb_tape *t, elb_tensor *l
 
 static elb_draw ffg_sample(elb_posterior *q, elb_tape *t, elb_tensor *lambda, const elb_noise *noise, elb_log_q log_q)
 {
-    if (lambda == NULL) return (elb_draw){NULL, NULL};
+    if (lambda == NULL) return (elb_draw){NULL, NULL, NULL};
     elb_tensor *m = ffg_mean(q, t, lambda), *s = ffg_log_variance(q, t, lambda);
-    elb_draw d = {elb_gaussian_sample(t, m, s, elb_noise_normal(t, noise, lambda->rows, q->latent, 0)), NULL};
+    elb_draw d = {elb_gaussian_sample(t, m, s, elb_noise_normal(t, noise, lambda->rows, q->latent, 0)), NULL, NULL};
     if (log_q == ELB_LOG_Q_SAMPLE) m = elb_stop_gradient(t, m), s = elb_stop_gradient(t, s);
     if (log_q != ELB_LOG_Q_NONE) d.log_q = elb_gaussian_log_prob(t, d.z, m, s);
     return d;

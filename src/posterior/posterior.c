@@ -1,5 +1,7 @@
 #include "posterior/posterior.h"
 
+#include <math.h>
+
 extern const elb_posterior_type elb_posterior_ffg;
 
 const elb_posterior_type *const elb_posterior_types[] = {&elb_posterior_ffg, NULL};
@@ -64,10 +66,34 @@ elb_tensor *elb_encode(elb_posterior *q, elb_tape *t, elb_tensor *x)
     return elb_named(q->type->encode(q, t, x), "encoder output");
 }
 
-elb_draw elb_sample(elb_posterior *q, elb_tape *t, elb_tensor *lambda, const elb_noise *noise, elb_log_q log_q)
+static elb_draw posterior_named(elb_draw d)
 {
-    elb_draw d = q->type->sample(q, t, lambda, noise, log_q);
     elb_named(d.z, "latent sample");
     elb_named(d.log_q, "log posterior");
     return d;
+}
+
+elb_draw elb_sample(elb_posterior *q, elb_tape *t, elb_tensor *lambda, const elb_noise *noise, elb_log_q log_q)
+{
+    return posterior_named(q->type->sample(q, t, lambda, noise, log_q));
+}
+
+elb_draw elb_sample_strata(elb_posterior *q, elb_tape *t, elb_tensor *lambda, const elb_noise *noise, elb_log_q log_q)
+{
+    if (q->type->strata == NULL) return elb_sample(q, t, lambda, noise, log_q);
+    return posterior_named(q->type->strata(q, t, lambda, noise, log_q));
+}
+
+elb_tensor *elb_draw_mean(elb_tape *t, const elb_draw *d, elb_tensor *value)
+{
+    if (d->log_share == NULL || value == NULL) return elb_mean_first(t, value);
+    elb_tensor *share = elb_apply(t, ELB_EXP, d->log_share);
+    return elb_affine(t, elb_mean_first(t, elb_mul(t, value, share)), (double)value->shape[0], 0);
+}
+
+elb_tensor *elb_draw_log_mean_exp(elb_tape *t, const elb_draw *d, elb_tensor *log_value)
+{
+    if (d->log_share == NULL || log_value == NULL) return elb_log_mean_exp(t, log_value);
+    elb_tensor *mean = elb_log_mean_exp(t, elb_add(t, log_value, d->log_share));
+    return elb_affine(t, mean, 1, log((double)log_value->shape[0]));
 }

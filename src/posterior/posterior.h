@@ -12,8 +12,9 @@
 typedef struct elb_posterior elb_posterior;
 
 typedef struct elb_draw {
-    elb_tensor *z;     /* [S,B,Z] */
-    elb_tensor *log_q; /* [S,B], nats; NULL unless asked for */
+    elb_tensor *z;         /* [S,B,Z] */
+    elb_tensor *log_q;     /* [S,B], nats; NULL unless asked for */
+    elb_tensor *log_share; /* [S,B]: log of every sample's share in an average over the samples; NULL: 1/S each */
 } elb_draw;
 
 /* What log_q's gradient is wanted for. */
@@ -30,12 +31,17 @@ typedef struct elb_posterior_type {
     void (*reset)(elb_posterior *q, const elb_kernels *k, uint64_t key); /* REQUIRED: their start */
     elb_tensor *(*encode)(elb_posterior *q, elb_tape *t, elb_tensor *x); /* REQUIRED: [B,D] -> lambda [B,P] */
     elb_draw (*sample)(elb_posterior *q, elb_tape *t, elb_tensor *lambda, const elb_noise *noise,
-                       elb_log_q log_q);                                            /* REQUIRED */
+                       elb_log_q log_q);                                            /* REQUIRED: equal shares */
+    elb_draw (*strata)(elb_posterior *q, elb_tape *t, elb_tensor *lambda, const elb_noise *noise,
+                       elb_log_q log_q); /* OPTIONAL, mixtures: noise->samples from EVERY component, with shares through
+                                            which the gradient reaches the weights */
     elb_tensor *(*mean)(elb_posterior *q, elb_tape *t, elb_tensor *lambda);         /* REQUIRED: E_q[z], [B,Z] */
     elb_tensor *(*log_variance)(elb_posterior *q, elb_tape *t, elb_tensor *lambda); /* OPTIONAL: log Var_q[z], [B,Z] */
     elb_tensor *(*log_density)(elb_posterior *q, elb_tape *t, elb_tensor *lambda, elb_tensor *z); /* OPTIONAL: [S,B] */
     elb_tensor *(*kl_to_prior)(elb_posterior *q, elb_tape *t, elb_tensor *lambda); /* OPTIONAL: closed form per
                                                                                        coordinate, [B,Z] */
+    elb_tensor *(*uncertainty)(elb_posterior *q, elb_tape *t, elb_tensor *x);      /* OPTIONAL: how little lambda(x) is to
+                                                                                       be trusted, a score per datum [B] */
 } elb_posterior_type;
 
 extern const elb_posterior_type *const elb_posterior_types[]; /* NULL at the end */
@@ -61,5 +67,10 @@ elb_status elb_posterior_reset(elb_posterior *q, uint64_t seed);
 
 elb_tensor *elb_encode(elb_posterior *q, elb_tape *t, elb_tensor *x);
 elb_draw elb_sample(elb_posterior *q, elb_tape *t, elb_tensor *lambda, const elb_noise *noise, elb_log_q log_q);
+/* What a loss is averaged over: strata where the family has them, else samples. */
+elb_draw elb_sample_strata(elb_posterior *q, elb_tape *t, elb_tensor *lambda, const elb_noise *noise, elb_log_q log_q);
+/* Averages over the samples of a draw, by their shares: value [S,B] -> [B]. */
+elb_tensor *elb_draw_mean(elb_tape *t, const elb_draw *d, elb_tensor *value);
+elb_tensor *elb_draw_log_mean_exp(elb_tape *t, const elb_draw *d, elb_tensor *log_value);
 
 #endif

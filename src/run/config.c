@@ -7,7 +7,7 @@
 #include "base/file.h"
 #include "run/config_yaml.h"
 
-/* In the order of ELB_SECTION_COUNT's comment; where the values lie is an elb_config's own. */
+/* Where the values lie is an elb_config's own. */
 static const struct config_part {
     const char *name, *help;
     const elb_option *options;
@@ -19,6 +19,7 @@ static const struct config_part {
     {"likelihood", "The distribution of the data given the decoder's output.", elb_likelihood_option_table,
      offsetof(elb_config, likelihood)},
     {"posterior", "The encoder, from data x to q(z|x).", elb_posterior_option_table, offsetof(elb_config, posterior)},
+    {"refine", "What is done to q(z|x) after the encoder.", elb_refine_option_table, offsetof(elb_config, refine)},
     {"objective", "What training maximises.", elb_objective_option_table, offsetof(elb_config, objective)},
     {"optimizer", "How a step is taken.", elb_optimizer_option_table, offsetof(elb_config, optimizer)},
     {"schedule", "How the step size changes during training.", elb_schedule_option_table,

@@ -5,13 +5,14 @@
 #include <elbow/config.h>
 
 #include "data/data_options.h"
+#include "infer/refine_options.h"
 #include "model/model_options.h"
 #include "nn/optim/optimizer_options.h"
 #include "objective/objective_options.h"
 #include "posterior/posterior_options.h"
 #include "run/run_options.h"
 
-enum { ELB_SECTION_COUNT = 9 }; /* top, data, model, likelihood, posterior, objective, optimizer, schedule, train */
+enum { ELB_SECTION_COUNT = 10 }; /* in the order of the struct */
 
 struct elb_config {
     elb_context *context;
@@ -20,6 +21,7 @@ struct elb_config {
     elb_model_options model;
     elb_likelihood_options likelihood;
     elb_posterior_options posterior;
+    elb_refine_options refine;
     elb_objective_options objective;
     elb_optimizer_options optimizer;
     elb_schedule_options schedule;

@@ -27,6 +27,7 @@ static elb_status train_prepare(elb_trainer *t)
     t->checksum = elb_dataset_checksum(t->data);
     t->at.best = -INFINITY;
     elb_objective_init(&t->objective, &t->config->objective);
+    t->objective.data = n;
     elb_optimizer_init(&t->optimizer, c, &t->config->optimizer);
     for (int b = 0; b < ELB_VAE_BLOCKS; b++) ELB_TRY(elb_optimizer_add(&t->optimizer, elb_vae_block(t->vae, b)));
     t->step = (elb_step){.vae = t->vae, .data = t->data, .objective = &t->objective, .optimizer = &t->optimizer};
@@ -103,7 +104,8 @@ static void train_enter_stage(elb_trainer *t)
 
 static void train_warm(elb_trainer *t, int64_t step)
 {
-    elb_objective_warm(&t->objective, (double)t->at.epoch + (double)step / (double)t->steps);
+    elb_objective_warm(&t->objective, (double)t->at.epoch + (double)step / (double)t->steps,
+                       (double)t->config->train.epochs);
 }
 
 static elb_status train_tell(elb_trainer *t)

@@ -163,9 +163,9 @@ elb_status elb_vae_set(elb_vae *v, const char *key, const char *value)
 {
     char present[ELB_TEXT_MAX];
     ELB_TRY(elb_config_get(v->config, key, present, sizeof present));
-    if (strncmp(key, "data.", 5) != 0)
-        return elb_fail(v->context, ELB_USAGE, "%s belongs to the trained model: only keys of data can be changed",
-                        key);
+    if (strncmp(key, "data.", 5) != 0 && strncmp(key, "refine.", 7) != 0)
+        return elb_fail(v->context, ELB_USAGE,
+                        "%s belongs to the trained model: only keys of data and refine can be changed", key);
     return elb_config_set(v->config, key, value);
 }
 
