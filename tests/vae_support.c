@@ -27,6 +27,7 @@ support_vae *support_vae_create(elb_context *c, int64_t data, int64_t batch, con
     v->context = c;
     v->batch = batch;
     assert_int_equal(elb_config_create(c, &v->config), ELB_OK);
+    vae_configure(v->config, "likelihood.type=bernoulli model.latent=50 data.binarise=none");
     vae_configure(v->config, settings);
     assert_int_equal(elb_model_create(c, &v->config->model, &v->config->likelihood, data, &v->model), ELB_OK);
     assert_int_equal(elb_posterior_create(c, &v->config->posterior, data, v->config->model.latent, &v->posterior),
@@ -78,6 +79,7 @@ void support_vae_fill_data(support_vae *v, uint64_t seed)
         case ELB_BERNOULLI: u = u < -0.2; break;
         case ELB_CONTINUOUS_BERNOULLI: u = (u + 1) / 2; break;
         case ELB_GAUSSIAN: u *= 2; break;
+        case ELB_LIKELIHOOD_AUTO: fail();
         }
         v->x[i] = (elb_real)u;
     }

@@ -78,18 +78,18 @@ static void option_key(const elb_section *s, const elb_option *o, char key[OPTIO
 static bool option_suggest_key(const elb_section *sections, const char *word, char nearest[OPTION_KEY_MAX])
 {
     const char *dot = strrchr(word, '.'), *last = dot ? dot + 1 : word;
-    int best = option_tolerance(word) + 1;
+    int limit = 2 * option_tolerance(word) + 1, best = limit + 1;
     char key[OPTION_KEY_MAX];
     for (const elb_section *s = sections; s->options; s++)
         for (const elb_option *o = s->options; o->name; o++) {
             option_key(s, o, key);
-            int d = option_distance(word, key);
-            if (d > 1 && strcmp(last, o->name) == 0) d = 1;
+            int d = 2 * option_distance(word, key);
+            if (d > 3 && strcmp(last, o->name) == 0) d = 3; /* as far as one and a half letters */
             if (d >= best) continue;
             best = d;
             memcpy(nearest, key, sizeof key);
         }
-    return best <= option_tolerance(word);
+    return best <= limit;
 }
 
 static void option_append(char *text, size_t size, const char *separator, const char *word)
@@ -152,7 +152,10 @@ void elb_option_range(const elb_option *o, char *text, size_t size)
     text[0] = '\0';
     switch (o->kind) {
     case ELB_OPTION_BOOL: snprintf(text, size, "true or false"); break;
-    case ELB_OPTION_INT: snprintf(text, size, "a whole number from %.0f to %.0f", o->min, o->max); break;
+    case ELB_OPTION_INT:
+        snprintf(text, size, "%s%sa whole number from %.0f to %.0f", o->zero != NULL ? o->zero : "",
+                 o->zero != NULL ? ", or " : "", o->min, o->max);
+        break;
     case ELB_OPTION_REAL: snprintf(text, size, "a number from %s to %s", low, high); break;
     case ELB_OPTION_TEXT: snprintf(text, size, "text of at most %d bytes", ELB_TEXT_MAX - 1); break;
     case ELB_OPTION_INTS:
@@ -192,6 +195,11 @@ static bool option_parse_choice(const elb_option *o, const char *text, int *valu
 static bool option_parse_int(const elb_option *o, const char *text, int64_t *value)
 {
     return elb_integer_parse(text, value) && (double)*value >= o->min && (double)*value <= o->max;
+}
+
+static bool option_is_zero(const elb_option *o, const char *text)
+{
+    return o->zero != NULL && strcmp(text, o->zero) == 0;
 }
 
 /* The next item of "200, 200", without its spaces. */
@@ -268,7 +276,9 @@ static elb_status option_parse(elb_context *c, const elb_option *o, const char *
     const char *nearest = NULL;
     switch (o->kind) {
     case ELB_OPTION_BOOL: good = option_parse_bool(text, &value->boolean); break;
-    case ELB_OPTION_INT: good = option_parse_int(o, text, &value->integer); break;
+    case ELB_OPTION_INT:
+        good = option_is_zero(o, text) || option_parse_int(o, text, &value->integer); /* value is all zeros */
+        break;
     case ELB_OPTION_REAL:
         good = elb_number_parse(text, &value->real) && value->real >= o->min && value->real <= o->max;
         break;
@@ -343,11 +353,19 @@ static void option_format_ints(const elb_ints *ints, char *text, size_t size)
     }
 }
 
+static void option_format_int(const elb_option *o, int64_t value, char text[ELB_TEXT_MAX])
+{
+    if (value == 0 && o->zero != NULL)
+        snprintf(text, ELB_TEXT_MAX, "%s", o->zero);
+    else
+        snprintf(text, ELB_TEXT_MAX, "%lld", (long long)value);
+}
+
 static void option_format(const elb_option *o, const void *at, char text[ELB_TEXT_MAX])
 {
     switch (o->kind) {
     case ELB_OPTION_BOOL: snprintf(text, ELB_TEXT_MAX, "%s", *(const bool *)at ? "true" : "false"); break;
-    case ELB_OPTION_INT: snprintf(text, ELB_TEXT_MAX, "%lld", (long long)*(const int64_t *)at); break;
+    case ELB_OPTION_INT: option_format_int(o, *(const int64_t *)at, text); break;
     case ELB_OPTION_REAL: elb_number_format(*(const double *)at, text); break;
     case ELB_OPTION_CHOICE: snprintf(text, ELB_TEXT_MAX, "%s", o->choices[*(const int *)at]); break;
     case ELB_OPTION_TEXT: snprintf(text, ELB_TEXT_MAX, "%s", (const char *)at); break;

@@ -28,6 +28,7 @@ typedef struct elb_option {
     size_t offset;              /* into the section's struct */
     const char *fallback;       /* the default, as text */
     double min, max;            /* INT, REAL, INTS */
+    const char *zero;           /* INT: the word for 0, such as "auto", which may then lie below min; NULL: none */
     const char *const *choices; /* CHOICE: NULL-terminated */
     const char *help;           /* one sentence, with the unit */
 } elb_option;

@@ -1,7 +1,7 @@
 /* data_options.c - the keys of "data". */
 #include "data/data_options.h"
 
-static const char *const data_binarise[] = {"none", "dynamic", "static", "threshold", NULL};
+static const char *const data_binarise[] = {"none", "dynamic", "static", "threshold", "auto", NULL};
 
 const elb_option elb_data_option_table[] = {
     {.name = "spec",
@@ -32,11 +32,12 @@ const elb_option elb_data_option_table[] = {
     {.name = "binarise",
      .kind = ELB_OPTION_CHOICE,
      .offset = offsetof(elb_data_options, binarise),
-     .fallback = "none",
+     .fallback = "auto",
      .choices = data_binarise,
      .help =
          "How values in [0,1] become 0 or 1: not at all, drawn anew at every use (dynamic), drawn once (static), or by "
-         "threshold."},
+         "threshold. auto is dynamic for 8-bit images, and for values in [0,1] under a bernoulli likelihood; else "
+         "none."},
     {.name = "threshold",
      .kind = ELB_OPTION_REAL,
      .offset = offsetof(elb_data_options, threshold),

@@ -8,7 +8,8 @@ typedef enum elb_binarise {
     ELB_BINARISE_NONE,
     ELB_BINARISE_DYNAMIC,
     ELB_BINARISE_STATIC,
-    ELB_BINARISE_THRESHOLD
+    ELB_BINARISE_THRESHOLD,
+    ELB_BINARISE_AUTO /* until the data are known */
 } elb_binarise;
 
 typedef struct elb_data_options {

@@ -1,17 +1,18 @@
 /* model_options.c - the keys of "model" and "likelihood". */
 #include "model/model_options.h"
 
-static const char *const model_likelihoods[] = {"bernoulli", "continuous-bernoulli", "gaussian", NULL};
+static const char *const model_likelihoods[] = {"bernoulli", "continuous-bernoulli", "gaussian", "auto", NULL};
 static const char *const model_variances[] = {"fixed", "scalar", "pixel", "predicted", NULL};
 
 const elb_option elb_model_option_table[] = {
     {.name = "latent",
      .kind = ELB_OPTION_INT,
      .offset = offsetof(elb_model_options, latent),
-     .fallback = "50",
+     .fallback = "auto",
      .min = 1,
      .max = 65536,
-     .help = "Number of latent dimensions."},
+     .zero = "auto",
+     .help = "Number of latent dimensions; auto is half as many as a datum has values, and at most 50."},
     {.name = "hidden",
      .kind = ELB_OPTION_INTS,
      .offset = offsetof(elb_model_options, hidden),
@@ -33,11 +34,12 @@ const elb_option elb_likelihood_option_table[] = {
     {.name = "type",
      .kind = ELB_OPTION_CHOICE,
      .offset = offsetof(elb_likelihood_options, type),
-     .fallback = "bernoulli",
+     .fallback = "auto",
      .choices = model_likelihoods,
      .help =
          "Distribution of one data value given the decoder's output: bernoulli for 0 and 1, continuous-bernoulli for "
-         "[0,1], gaussian for any number."},
+         "[0,1], gaussian for any number. auto is bernoulli for data of 0 and 1 or binarised data, else gaussian with "
+         "learned variances that start below the data's."},
     {.name = "variance",
      .kind = ELB_OPTION_CHOICE,
      .offset = offsetof(elb_likelihood_options, variance),

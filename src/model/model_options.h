@@ -5,7 +5,12 @@
 #include "base/option.h"
 #include "nn/net_kind.h"
 
-typedef enum elb_likelihood_kind { ELB_BERNOULLI, ELB_CONTINUOUS_BERNOULLI, ELB_GAUSSIAN } elb_likelihood_kind;
+typedef enum elb_likelihood_kind {
+    ELB_BERNOULLI,
+    ELB_CONTINUOUS_BERNOULLI,
+    ELB_GAUSSIAN,
+    ELB_LIKELIHOOD_AUTO /* until the data are known */
+} elb_likelihood_kind;
 typedef enum elb_variance_kind {
     ELB_VARIANCE_FIXED,
     ELB_VARIANCE_SCALAR,
@@ -14,7 +19,7 @@ typedef enum elb_variance_kind {
 } elb_variance_kind;
 
 typedef struct elb_model_options {
-    int64_t latent;  /* Z */
+    int64_t latent;  /* Z; 0 = by the data */
     elb_ints hidden; /* decoder's hidden widths, from z to x; empty = a linear decoder */
     int activation;  /* elb_net_kind */
 } elb_model_options;

@@ -18,7 +18,10 @@ static elb_loss iwae_loss(const elb_objective *o, elb_tape *t, elb_model *m, elb
     }
     elb_tensor *lambda = elb_encode(q, t, x);
     elb_tensor *fixed = plain ? lambda : elb_stop_gradient(t, lambda);
-    elb_draw d = elb_sample_strata(q, t, lambda, noise, dreg ? ELB_LOG_Q_NONE : plain ? ELB_LOG_Q_FULL : ELB_LOG_Q_SAMPLE);
+    elb_draw d = elb_sample_strata(q, t, lambda, noise,
+                                   dreg    ? ELB_LOG_Q_NONE
+                                   : plain ? ELB_LOG_Q_FULL
+                                           : ELB_LOG_Q_SAMPLE);
     elb_tensor *z = dreg ? elb_scale_gradient(t, d.z) : d.z;
     if (dreg) d.log_q = q->type->log_density(q, t, fixed, z);
     l.reconstruction = elb_model_log_likelihood(m, t, x, z);

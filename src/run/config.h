@@ -3,6 +3,7 @@
 #define ELB_CONFIG_H
 
 #include <elbow/config.h>
+#include <elbow/dataset.h>
 
 #include "data/data_options.h"
 #include "infer/refine_options.h"
@@ -31,6 +32,8 @@ struct elb_config {
 
 enum { ELB_KEY_TEXT = 128 };
 
+/* Puts what suits the training data in the place of every "auto". Errors: ELB_MEMORY. */
+elb_status elb_config_settle(elb_config *config, const elb_dataset *dataset);
 /* A copy that shares nothing. */
 elb_status elb_config_copy(const elb_config *from, elb_config **to);
 /* Whether the two differ in a section other than `except`; then `key` is the first such key. */

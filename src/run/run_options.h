@@ -11,7 +11,7 @@ typedef struct elb_top_options {
 } elb_top_options;
 
 typedef struct elb_train_options {
-    int64_t epochs; /* passes over the training data; the iwae schedule's stages are scaled to it */
+    int64_t epochs; /* passes over the training data, 0 = by their number; the iwae schedule's stages are scaled to it */
     int64_t batch;
     int64_t patience;          /* stop after so many epochs without a better validation ELBO; 0 = never */
     int64_t validate_every;    /* epochs between validation passes */

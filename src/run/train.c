@@ -9,6 +9,7 @@
 static elb_status train_open_data(elb_trainer *t)
 {
     ELB_TRY(elb_config_open_data(t->config, NULL, ELB_PART_TRAIN, &t->data));
+    ELB_TRY(elb_config_settle(t->config, t->data));
     if (t->config->data.validation > 0)
         ELB_TRY(elb_config_open_data(t->config, NULL, ELB_PART_VALIDATION, &t->validation));
     if (t->config->train.patience > 0 && t->validation == NULL)
@@ -53,6 +54,7 @@ static void train_close(elb_trainer *t)
     elb_tape_destroy(t->step.tape);
     elb_optimizer_free(&t->optimizer);
     elb_vae_destroy(t->vae);
+    elb_config_destroy(t->config);
     elb_dataset_destroy(t->data);
     elb_dataset_destroy(t->validation);
     elb_free(c, t->order);
@@ -202,8 +204,9 @@ static void train_result(const elb_trainer *t, elb_train_result *result)
 elb_status elb_train(const elb_config *config, const elb_train_settings *settings, elb_train_result *result)
 {
     *result = (elb_train_result){.validation_elbo = NAN};
-    elb_trainer t = {.context = config->context, .config = config, .settings = *settings};
-    elb_status status = train_open(&t);
+    elb_trainer t = {.context = config->context, .settings = *settings};
+    elb_status status = elb_config_copy(config, &t.config);
+    if (status == ELB_OK) status = train_open(&t);
     if (status == ELB_OK) {
         result->nothing_to_train = t.at.ended;
         if (!t.at.ended) status = train_run(&t);

@@ -33,7 +33,7 @@ typedef struct elb_counters {
 
 typedef struct elb_trainer {
     elb_context *context;
-    const elb_config *config;
+    elb_config *config; /* the trainer's own, settled */
     elb_train_settings settings;
     elb_dataset *data, *validation; /* validation: NULL without */
     elb_vae *vae;

@@ -23,6 +23,8 @@ static elb_status vae_check_shapes(const elb_vae *v, const elb_safetensors *file
 static elb_status vae_build(elb_vae *v, const elb_config *config, const elb_safetensors *file)
 {
     ELB_TRY(elb_config_copy(config, &v->config));
+    if (config->likelihood.type == ELB_LIKELIHOOD_AUTO || config->model.latent == 0)
+        return elb_fail(v->context, ELB_MODEL, "a trained model has no likelihood.type or model.latent that is auto");
     int64_t size = v->shape[0] * v->shape[1] * v->shape[2];
     ELB_TRY(elb_model_declare(v->context, &config->model, &config->likelihood, size, &v->model));
     ELB_TRY(elb_posterior_declare(v->context, &config->posterior, size, config->model.latent, &v->posterior));
@@ -102,7 +104,7 @@ static elb_status vae_start(elb_vae *v, const elb_dataset *dataset)
     return status;
 }
 
-elb_status elb_vae_create(const elb_config *config, const elb_dataset *dataset, elb_vae **vae)
+static elb_status vae_create_settled(const elb_config *config, const elb_dataset *dataset, elb_vae **vae)
 {
     int64_t shape[3];
     int rank = elb_dataset_shape(dataset, shape);
@@ -113,6 +115,17 @@ elb_status elb_vae_create(const elb_config *config, const elb_dataset *dataset, 
         elb_vae_destroy(*vae);
         *vae = NULL;
     }
+    return status;
+}
+
+elb_status elb_vae_create(const elb_config *config, const elb_dataset *dataset, elb_vae **vae)
+{
+    *vae = NULL;
+    elb_config *settled;
+    ELB_TRY(elb_config_copy(config, &settled));
+    elb_status status = elb_config_settle(settled, dataset);
+    if (status == ELB_OK) status = vae_create_settled(settled, dataset, vae);
+    elb_config_destroy(settled);
     return status;
 }
 

@@ -49,7 +49,7 @@ refuse 3 "ragged.csv" train ragged.csv
 printf 'some words\nand more\n' >words.csv
 refuse 3 "words.csv" train words.csv
 printf '5,-3\n2,900\n' >range.csv
-refuse 3 "range.csv.*0..1|range.csv.*\[0,1\]" train range.csv
+refuse 3 "range.csv.*0..1|range.csv.*\[0,1\]" train range.csv --set likelihood.type=bernoulli
 mkdir pngs
 refuse 3 "pngs|PNG" train pngs
 bytes 400 3 >pngs/a.png

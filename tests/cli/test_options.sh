@@ -63,19 +63,19 @@ ok "$ELBOW" train --preset avi --config my.yaml --seed 9 --set train.epochs=4 --
 says '^ *latent: 7'
 says '^ *epochs: 4'
 says '^seed: 9'
-says 'binarise: dynamic'
+says 'binarise: auto'
 says "spec: .*$data"
 cp out whole.yaml
 ok "$ELBOW" train --config whole.yaml --print-config
 same out whole.yaml
 ok "$ELBOW" train --print-config
-says '^ *latent: 50'
+says '^ *latent: auto'
 
 # The lists.
 ok "$ELBOW" presets
 says '^avi '
 ok "$ELBOW" presets avi
-says 'dynamic'
+says 'auto'
 ok "$ELBOW" presets avi --json
 json
 says '"name": "avi"'
@@ -84,6 +84,6 @@ refuse 2 "no preset 'avii'; did you mean 'avi'" "$ELBOW" presets avii --json
 ok "$ELBOW" presets --json
 json
 ok "$ELBOW" keys model
-says '^model.latent=50'
+says '^model.latent=auto'
 ok "$ELBOW" keys --json
 json

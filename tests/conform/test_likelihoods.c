@@ -60,7 +60,9 @@ static void test_registry(void **state)
         snprintf(text, sizeof text, "`%s`", type->name);
         support_page_says(ELB_TEST_FOLDER "/../docs/methods", text);
     }
-    assert_null(type_names()[count]);
+    assert_int_equal(count, ELB_LIKELIHOOD_AUTO);
+    assert_string_equal(type_names()[count], "auto");
+    assert_null(type_names()[count + 1]);
     assert_int_equal(count, sizeof low_of / sizeof low_of[0]); /* a new kind's range belongs above */
 }
 

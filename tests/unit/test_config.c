@@ -66,12 +66,12 @@ static void test_defaults(void **state)
     const char *const want[][2] = {
         {"seed", "1"},
         {"data.spec", ""},
-        {"data.binarise", "none"},
+        {"data.binarise", "auto"},
         {"data.validation", "0"},
-        {"model.latent", "50"},
+        {"model.latent", "auto"},
         {"model.hidden", "200,200"},
         {"model.activation", "tanh"},
-        {"likelihood.type", "bernoulli"},
+        {"likelihood.type", "auto"},
         {"posterior.type", "ffg"},
         {"posterior.hidden", "200,200"},
         {"posterior.activation", "tanh"},
@@ -86,7 +86,7 @@ static void test_defaults(void **state)
         {"optimizer.beta2", "0.999"},
         {"optimizer.epsilon", "1e-08"},
         {"schedule.type", "constant"},
-        {"train.epochs", "20"},
+        {"train.epochs", "auto"},
         {"train.batch", "100"},
         {"train.patience", "0"},
         {"train.validate_every", "1"},
@@ -94,7 +94,7 @@ static void test_defaults(void **state)
         {"train.output_bias", "true"},
     };
     for (size_t i = 0; i < sizeof want / sizeof *want; i++) check_get(x, want[i][0], want[i][1]);
-    assert_int_equal(x->config->model.latent, 50);
+    assert_int_equal(x->config->model.latent, 0); /* auto */
     assert_int_equal(x->config->posterior.activation, ELB_NET_TANH);
     elb_config_destroy(NULL);
 }
@@ -113,6 +113,7 @@ static void test_choices_match_enumerations(void **state)
         {"data.binarise", "dynamic", &k->data.binarise, ELB_BINARISE_DYNAMIC},
         {"data.binarise", "static", &k->data.binarise, ELB_BINARISE_STATIC},
         {"data.binarise", "threshold", &k->data.binarise, ELB_BINARISE_THRESHOLD},
+        {"data.binarise", "auto", &k->data.binarise, ELB_BINARISE_AUTO},
         {"model.activation", "relu", &k->model.activation, ELB_NET_RELU},
         {"model.activation", "elu", &k->model.activation, ELB_NET_ELU},
         {"model.activation", "softplus", &k->model.activation, ELB_NET_SOFTPLUS},
@@ -122,6 +123,7 @@ static void test_choices_match_enumerations(void **state)
         {"likelihood.type", "bernoulli", &k->likelihood.type, ELB_BERNOULLI},
         {"likelihood.type", "continuous-bernoulli", &k->likelihood.type, ELB_CONTINUOUS_BERNOULLI},
         {"likelihood.type", "gaussian", &k->likelihood.type, ELB_GAUSSIAN},
+        {"likelihood.type", "auto", &k->likelihood.type, ELB_LIKELIHOOD_AUTO},
         {"likelihood.variance", "fixed", &k->likelihood.variance, ELB_VARIANCE_FIXED},
         {"likelihood.variance", "scalar", &k->likelihood.variance, ELB_VARIANCE_SCALAR},
         {"likelihood.variance", "pixel", &k->likelihood.variance, ELB_VARIANCE_PIXEL},
@@ -263,7 +265,7 @@ static void test_yaml(void **state)
     check_get(x, "posterior.hidden", "5,6,7");
     check_get(x, "data.spec", "it's: \xc3\xa9 #1");
     check_get(x, "data.limit", "10");
-    check_get(x, "train.epochs", "20");
+    check_get(x, "train.epochs", "auto");
     check_get(x, "optimizer.rate", "0.0001");
     check_parse(x, "model: {hidden: [], latent: '4'}\nposterior: {hidden: 9}\n");
     check_get(x, "model.hidden", "");
@@ -284,7 +286,7 @@ static void test_yaml_refusals(void **state)
         {"zzzzzzzzzz:\n  latent: 5\n", "unknown key 'zzzzzzzzzz'; keys are named section.key"},
         {"sead: 2\n", "run.yaml:1: unknown key 'sead'; did you mean 'seed'?"},
         {"latent: 2\n", "did you mean 'model.latent'?"},
-        {"seed: 2\n\nmodel:\n  latent: 0\n", "run.yaml:4: model.latent is '0', but a whole number from 1"},
+        {"seed: 2\n\nmodel:\n  latent: 0\n", "run.yaml:4: model.latent is '0', but auto, or a whole number from 1"},
         {"model: {activation: tahn}\n", "did you mean 'tanh'?"},
         {"model:\n  latent: 5\n  latent: 5\n", "run.yaml:3: model.latent was given before, in line 2"},
         {"model.latent: 5\nmodel:\n  latent: 5\n", "run.yaml:3: model.latent was given before, in line 1"},

@@ -53,6 +53,8 @@ static void add_config(elb_context *c, const char *folder)
     char *yaml = NULL;
     assert_int_equal(elb_config_create(c, &config), ELB_OK);
     assert_int_equal(elb_config_set(config, "data.spec", "<odd> & \"name\""), ELB_OK);
+    assert_int_equal(elb_config_set(config, "model.latent", "50"), ELB_OK);
+    assert_int_equal(elb_config_set(config, "likelihood.type", "bernoulli"), ELB_OK);
     assert_int_equal(elb_config_write(config, &yaml), ELB_OK);
     support_file_write(support_path(folder, "config.yaml"), yaml, strlen(yaml));
     elb_text_free(c, yaml);

@@ -237,7 +237,7 @@ static void test_not_finite(void **state)
         not_finite(small, "encoder.2.bias", (elb_real)1e4, "latent sample [1,200,4]", threads);
         not_finite(small, "decoder.0.weight", NAN, "decoder.0.weight [40,4]", threads);
         not_finite(small, "decoder.2.bias", INFINITY, "decoder.2.bias [60]", threads);
-        not_finite(clipped, "decoder.2.bias", (elb_real)1e30, "reconstruction term [1,200]", threads);
+        not_finite(clipped, "decoder.2.bias", (elb_real)1e30, "log likelihood [1,200]", threads);
     }
 }
 

@@ -7,7 +7,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "data/dataset.h"
 #include "kernels/kernels.h"
+#include "run/config.h"
 #include "run/safetensors.h"
 
 static const char large[] = "data.binarise=dynamic model.latent=6 model.hidden=130,110 posterior.hidden=110,130 "
@@ -207,7 +209,8 @@ static void test_refusals(void **state)
     train_refused(folder, "nothing", small, true, ELB_USAGE, "no run to resume");
     train_refused(folder, "new", "train.patience=2 likelihood.type=gaussian", false, ELB_USAGE,
                   "needs validation data");
-    train_refused(folder, "new", "likelihood.type=bernoulli", false, ELB_DATA, "needs values that are 0 or 1");
+    train_refused(folder, "new", "likelihood.type=bernoulli data.binarise=none", false, ELB_DATA,
+                  "needs values that are 0 or 1");
     train_refused(folder, "run", "model.latent=3 model.hidden=4 posterior.hidden=4 likelihood.type=gaussian", true,
                   ELB_USAGE, "started with model.latent=2 and cannot go on with 3");
     state_path = strdup(support_path(support_path(folder, "run"), "state.safetensors"));
@@ -227,12 +230,51 @@ static void test_refusals(void **state)
     support_folder_remove(folder);
 }
 
+/* Every "auto" becomes what suits the data, and the run says what. */
+static void test_auto(void **state)
+{
+    static const char *const keys[] = {"likelihood.type", "likelihood.variance", "data.binarise", "model.latent",
+                                       "train.epochs"};
+    static const struct {
+        bool eight_bit;
+        float scale;
+        const char *want[5];
+    } cases[] = {{true, 255, {"bernoulli", "scalar", "dynamic", "2", "600"}},
+                 {true, 1, {"bernoulli", "scalar", "none", "2", "600"}},
+                 {false, 9, {"gaussian", "pixel", "none", "2", "600"}}};
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        elb_context *c = support_context(NULL);
+        elb_config *config;
+        elb_dataset *d;
+        float x[2000 * 4];
+        for (int j = 0; j < 2000 * 4; j++) x[j] = cases[i].scale * (float)(j % 7 % 2);
+        assert_int_equal(elb_dataset_create(c, "x", 2000, 1, (int64_t[]){4}, x, &d), ELB_OK);
+        d->facts.eight_bit = cases[i].eight_bit;
+        if (cases[i].scale == 255) d->facts.scale = 255, d->facts.binary = false;
+        assert_int_equal(elb_config_create(c, &config), ELB_OK);
+        assert_int_equal(elb_config_settle(config, d), ELB_OK);
+        for (int k = 0; k < 5; k++) {
+            char text[64];
+            assert_int_equal(elb_config_get(config, keys[k], text, sizeof text), ELB_OK);
+            assert_string_equal(text, cases[i].want[k]);
+        }
+        elb_config_destroy(config);
+        elb_dataset_destroy(d);
+        support_context_end(c, NULL);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_threads),  cmocka_unit_test(test_interruptions),
-        cmocka_unit_test(test_patience), cmocka_unit_test(test_divergence),
-        cmocka_unit_test(test_refusals), cmocka_unit_test(test_parameters_that_overflow),
+        cmocka_unit_test(test_threads),
+        cmocka_unit_test(test_interruptions),
+        cmocka_unit_test(test_patience),
+        cmocka_unit_test(test_divergence),
+        cmocka_unit_test(test_refusals),
+        cmocka_unit_test(test_auto),
+        cmocka_unit_test(test_parameters_that_overflow),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

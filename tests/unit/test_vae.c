@@ -160,7 +160,7 @@ static void test_large_declaration(void **state)
         .name = "decoder.0.weight", .dtype = ELB_DTYPE_REAL, .rank = 2, .shape = {3, 2}, .data = weight};
     const elb_safetensors_pair metadata[] = {
         {"elbow.shape", "30000x30000"},
-        {"elbow.config", "model: {latent: 2, hidden: [3]}\nposterior: {hidden: [3]}\n"}};
+        {"elbow.config", "model: {latent: 2, hidden: [3]}\nposterior: {hidden: [3]}\nlikelihood: {type: bernoulli}\n"}};
     const char *path = support_path(folder, "m.safetensors");
     elb_vae *vae;
     assert_int_equal(elb_safetensors_save(c, path, &entry, 1, metadata, 2), ELB_OK);
