@@ -73,6 +73,7 @@ struct elb_writer {
     int fd;
     elb_status status; /* of the first failure, which every later call reports again */
     int error;         /* its errno */
+    int64_t position;  /* in the file, of the buffer's first byte */
     size_t used;
     char buffer[FILE_BUFFER];
 };
@@ -132,6 +133,7 @@ static elb_status writer_write(elb_writer *w, const char *bytes, size_t size)
         if (n <= 0) return writer_fail(w, n < 0 ? errno : EIO);
         bytes += n;
         size -= (size_t)n;
+        w->position += n;
     }
     return ELB_OK;
 }
@@ -150,6 +152,16 @@ elb_status elb_writer_put(elb_writer *w, const void *bytes, size_t size)
     if (size > sizeof w->buffer) return writer_write(w, bytes, size);
     if (size > 0) memcpy(w->buffer + w->used, bytes, size);
     w->used += size;
+    return ELB_OK;
+}
+
+elb_status elb_writer_seek(elb_writer *w, int64_t position)
+{
+    if (w->status != ELB_OK) return writer_failed_before(w);
+    if (position == w->position + (int64_t)w->used) return ELB_OK;
+    ELB_TRY(writer_flush(w));
+    if (lseek(w->fd, position, SEEK_SET) < 0) return writer_fail(w, errno);
+    w->position = position;
     return ELB_OK;
 }
 

@@ -13,6 +13,8 @@ typedef struct elb_writer elb_writer;
 
 elb_status elb_writer_open(elb_context *c, const char *path, elb_writer **writer);
 elb_status elb_writer_put(elb_writer *w, const void *bytes, size_t size);
+/* The next bytes go there; what is skipped and never written reads as zeros. */
+elb_status elb_writer_seek(elb_writer *w, int64_t position);
 elb_status elb_writer_printf(elb_writer *w, const char *format, ...) ELB_PRINTF(2, 3);
 /* Both free the writer. After a failed put, commit fails too and leaves the old file as it was. w may be NULL for
  * discard. */

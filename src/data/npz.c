@@ -1,4 +1,4 @@
-/* npz.c - NumPy's archives: a zip file of NPY files (PKWARE APPNOTE 6.3.3, without encryption and zip64). */
+/* npz.c - NumPy's archives: a zip file of NPY files (PKWARE APPNOTE 6.3.3, without encryption). */
 #include <stdio.h>
 #include <string.h>
 #include <zlib.h>
@@ -6,7 +6,15 @@
 #include "data/inflate.h"
 #include "data/readers.h"
 
-enum { NPZ_END_SIZE = 22, NPZ_ENTRY_SIZE = 46, NPZ_LOCAL_SIZE = 30, NPZ_COMMENT_MAX = 65535, NPZ_NAMES_SIZE = 160 };
+enum {
+    NPZ_END_SIZE = 22,
+    NPZ_ENTRY_SIZE = 46,
+    NPZ_LOCAL_SIZE = 30,
+    NPZ_COMMENT_MAX = 65535,
+    NPZ_LOCATOR_SIZE = 20,
+    NPZ_END64_SIZE = 56,
+    NPZ_NAMES_SIZE = 160
+};
 
 typedef struct npz_file {
     const uint8_t *bytes;
@@ -34,6 +42,26 @@ static int64_t npz_u32(const uint8_t *p)
     return npz_u16(p) | npz_u16(p + 2) << 16;
 }
 
+/* -1 for a number that no file's size reaches. */
+static int64_t npz_u64(const uint8_t *p)
+{
+    int64_t high = npz_u32(p + 4);
+    return high > INT32_MAX ? -1 : high << 32 | npz_u32(p);
+}
+
+/* Before the end record at `at` may stand where zip64's is, which has the numbers that did not fit. */
+static elb_status npz_open64(elb_context *c, int64_t at, npz_file *file)
+{
+    const uint8_t *locator = file->bytes + at - NPZ_LOCATOR_SIZE;
+    bool good = at >= NPZ_LOCATOR_SIZE + NPZ_END64_SIZE && memcmp(locator, "PK\6\7", 4) == 0;
+    int64_t end = good ? npz_u64(locator + 8) : -1;
+    good = end >= 0 && end <= at - NPZ_LOCATOR_SIZE - NPZ_END64_SIZE && memcmp(file->bytes + end, "PK\6\6", 4) == 0;
+    if (!good) return elb_fail(c, ELB_DATA, "the NPZ file is corrupt: its zip64 end is missing");
+    file->count = npz_u64(file->bytes + end + 32);
+    file->directory = npz_u64(file->bytes + end + 48);
+    return ELB_OK;
+}
+
 /* The end record stands last, followed only by a comment. */
 static elb_status npz_open(elb_context *c, const uint8_t *bytes, int64_t size, npz_file *file)
 {
@@ -43,9 +71,31 @@ static elb_status npz_open(elb_context *c, const uint8_t *bytes, int64_t size, n
     if (at < first)
         return elb_fail(c, ELB_DATA, "this is not an NPZ file, or its end is missing: fetch or save it again");
     *file = (npz_file){bytes, size, npz_u32(bytes + at + 16), npz_u16(bytes + at + 10)};
-    if (file->directory == UINT32_MAX || file->count == UINT16_MAX)
-        return elb_fail(c, ELB_DATA, "NPZ files above 4 GiB (zip64) are not read: save the array as .npy");
-    if (file->directory > at) return elb_fail(c, ELB_DATA, "the NPZ file is corrupt: its directory lies outside it");
+    if (file->directory == UINT32_MAX || file->count == UINT16_MAX) ELB_TRY(npz_open64(c, at, file));
+    if (file->directory < 0 || file->directory > at)
+        return elb_fail(c, ELB_DATA, "the NPZ file is corrupt: its directory lies outside it");
+    return ELB_OK;
+}
+
+/* Zip64 has the numbers that did not fit, and only those, in an extra field: `left` bytes of such fields at `p`. */
+static elb_status npz_sizes64(elb_context *c, const uint8_t *p, int64_t left, npz_entry *e)
+{
+    int64_t *const numbers[] = {&e->size, &e->packed, &e->local};
+    while (left >= 4 && npz_u16(p) != 1) {
+        int64_t skip = 4 + npz_u16(p + 2);
+        left -= skip;
+        p += left > 0 ? skip : 0;
+    }
+    int64_t size = left >= 4 && npz_u16(p + 2) <= left - 4 ? npz_u16(p + 2) : 0;
+    p += 4;
+    for (int i = 0; i < 3; i++) {
+        if (*numbers[i] != UINT32_MAX) continue;
+        *numbers[i] = size >= 8 ? npz_u64(p) : -1;
+        if (*numbers[i] < 0)
+            return elb_fail(c, ELB_DATA, "the NPZ file is corrupt: an array's zip64 sizes are missing");
+        size -= 8;
+        p += 8;
+    }
     return ELB_OK;
 }
 
@@ -54,7 +104,7 @@ static elb_status npz_next(elb_context *c, const npz_file *file, int64_t *at, np
 {
     int64_t left = file->size - *at;
     const uint8_t *p = left < NPZ_ENTRY_SIZE ? NULL : file->bytes + *at;
-    if (!p || memcmp(p, "PK\1\2", 4) != 0 || left < NPZ_ENTRY_SIZE + npz_u16(p + 28))
+    if (!p || memcmp(p, "PK\1\2", 4) != 0 || left < NPZ_ENTRY_SIZE + npz_u16(p + 28) + npz_u16(p + 30))
         return elb_fail(c, ELB_DATA, "the NPZ file is corrupt: its directory has a broken entry");
     *e = (npz_entry){.name = (const char *)p + NPZ_ENTRY_SIZE,
                      .name_length = (int)npz_u16(p + 28),
@@ -66,7 +116,7 @@ static elb_status npz_next(elb_context *c, const npz_file *file, int64_t *at, np
                      .local = npz_u32(p + 42)};
     if (e->name_length > 4 && memcmp(e->name + e->name_length - 4, ".npy", 4) == 0) e->name_length -= 4;
     *at += NPZ_ENTRY_SIZE + npz_u16(p + 28) + npz_u16(p + 30) + npz_u16(p + 32);
-    return ELB_OK;
+    return npz_sizes64(c, p + NPZ_ENTRY_SIZE + npz_u16(p + 28), npz_u16(p + 30), e);
 }
 
 static bool npz_named(const npz_entry *e, const char *name)
@@ -107,8 +157,6 @@ static elb_status npz_locate(elb_context *c, const npz_file *file, const npz_ent
     if (e->method != 0 && e->method != Z_DEFLATED)
         return elb_fail(c, ELB_DATA, "the array is compressed by method %d: save it with numpy.savez_compressed",
                         e->method);
-    if (e->packed == UINT32_MAX || e->size == UINT32_MAX || e->local == UINT32_MAX)
-        return elb_fail(c, ELB_DATA, "arrays above 2 GiB in an NPZ file (zip64) are not read: save the array as .npy");
     int64_t left = file->size - e->local;
     const uint8_t *p = left < NPZ_LOCAL_SIZE ? NULL : file->bytes + e->local;
     if (!p || memcmp(p, "PK\3\4", 4) != 0)

@@ -1,24 +1,44 @@
 /* table_writer.c - results as NPZ, NPY or CSV. */
+#include "data/table_writer.h"
+
 #include <stdio.h>
 #include <string.h>
 #include <zlib.h>
 
-#include "base/file.h"
 #include "base/number.h"
-#include "data/table_writer.h"
+#include "data/zip_writer.h"
 
-enum { TABLE_HEADER_MAX = 256, TABLE_NAME_MAX = 128, TABLE_COLUMNS_MAX = 64 };
+enum { TABLE_HEADER_MAX = 256, TABLE_COLUMNS_MAX = ELB_ZIP_ENTRIES_MAX };
 
-static int64_t table_count(const elb_column *column)
+typedef struct table_format {
+    const char *ending;
+    elb_status (*begin)(elb_table *t);
+    elb_status (*append)(elb_table *t, const elb_column *block);
+    elb_status (*end)(elb_table *t); /* OPTIONAL */
+} table_format;
+
+struct elb_table {
+    elb_context *context;
+    elb_writer *writer;
+    const table_format *format;
+    int count;
+    elb_column columns[TABLE_COLUMNS_MAX]; /* shape[0]: the rows in all */
+    int64_t rows[TABLE_COLUMNS_MAX];       /* that were written */
+    int64_t begin[TABLE_COLUMNS_MAX];      /* of the column's NPY file within the file */
+    elb_zip zip;
+};
+
+/* Numbers in a row of the column. */
+static int64_t table_width(const elb_column *column)
 {
     int64_t n = 1;
-    for (int i = 0; i < column->rank; i++) n *= column->shape[i];
+    for (int i = 1; i < column->rank; i++) n *= column->shape[i];
     return n;
 }
 
-static int64_t table_bytes(const elb_column *column)
+static int64_t table_row_bytes(const elb_column *column)
 {
-    return table_count(column) * (column->type == ELB_COLUMN_FLOAT ? 4 : 8);
+    return table_width(column) * (column->type == ELB_COLUMN_FLOAT ? 4 : 8);
 }
 
 /* --- NPY --- */
@@ -45,132 +65,86 @@ static size_t table_npy_header(const elb_column *column, uint8_t header[TABLE_HE
     return total;
 }
 
-static elb_status table_put_npy(elb_writer *w, const elb_column *column)
+static elb_status table_npy_begin(elb_table *t)
 {
     uint8_t header[TABLE_HEADER_MAX];
-    ELB_TRY(elb_writer_put(w, header, table_npy_header(column, header)));
-    return elb_writer_put(w, column->values, (size_t)table_bytes(column));
-}
-
-static elb_status table_npy(elb_context *c, elb_writer *w, const elb_column *columns, int count)
-{
-    (void)c;
-    (void)count; /* table_format_choose has seen to it */
-    return table_put_npy(w, columns);
-}
-
-/* --- NPZ --- */
-
-typedef struct table_entry {
-    char name[TABLE_NAME_MAX];
-    uint32_t crc, size, offset;
-} table_entry;
-
-static void table_u16(uint8_t **p, uint32_t value)
-{
-    *(*p)++ = (uint8_t)value;
-    *(*p)++ = (uint8_t)(value >> 8);
-}
-
-static void table_u32(uint8_t **p, uint32_t value)
-{
-    table_u16(p, value & 0xffff);
-    table_u16(p, value >> 16);
-}
-
-/* The fields that a local header and a directory entry share: version 2.0, stored, 1 January 1980. */
-static void table_zip_common(uint8_t **p, const table_entry *e)
-{
-    table_u16(p, 20);
-    table_u16(p, 0);          /* flags */
-    table_u16(p, 0);          /* stored */
-    table_u16(p, 0);          /* time */
-    table_u16(p, 1 << 5 | 1); /* date */
-    table_u32(p, e->crc);
-    table_u32(p, e->size);
-    table_u32(p, e->size);
-    table_u16(p, (uint32_t)strlen(e->name));
-    table_u16(p, 0); /* extra field */
-}
-
-static elb_status table_zip_local(elb_writer *w, const elb_column *column, const table_entry *e)
-{
-    uint8_t header[30], *p = header;
-    table_u32(&p, 0x04034b50);
-    table_zip_common(&p, e);
-    ELB_TRY(elb_writer_put(w, header, sizeof header));
-    ELB_TRY(elb_writer_put(w, e->name, strlen(e->name)));
-    return table_put_npy(w, column);
-}
-
-static elb_status table_zip_directory(elb_writer *w, const table_entry *e)
-{
-    uint8_t header[46] = {0}, *p = header;
-    table_u32(&p, 0x02014b50);
-    table_u16(&p, 20);
-    table_zip_common(&p, e);
-    p = header + 42; /* no comment, no attributes */
-    table_u32(&p, e->offset);
-    ELB_TRY(elb_writer_put(w, header, sizeof header));
-    return elb_writer_put(w, e->name, strlen(e->name));
-}
-
-static elb_status table_zip_end(elb_writer *w, int count, int64_t offset, int64_t size)
-{
-    uint8_t end[22] = {0}, *p = end;
-    table_u32(&p, 0x06054b50);
-    p = end + 8;
-    table_u16(&p, (uint32_t)count);
-    table_u16(&p, (uint32_t)count);
-    table_u32(&p, (uint32_t)size);
-    table_u32(&p, (uint32_t)offset);
-    return elb_writer_put(w, end, sizeof end);
-}
-
-static elb_status table_entry_make(elb_context *c, const elb_column *column, int64_t offset, table_entry *e)
-{
-    uint8_t header[TABLE_HEADER_MAX];
-    size_t length = table_npy_header(column, header);
-    int64_t size = (int64_t)length + table_bytes(column);
-    if (size >= UINT32_MAX - TABLE_HEADER_MAX - offset)
-        return elb_fail(c, ELB_USAGE,
-                        "the arrays are more than the 4 GiB that an NPZ file holds: write fewer, or one as .npy");
-    if (snprintf(e->name, sizeof e->name, "%s.npy", column->name) >= (int)sizeof e->name)
-        return elb_fail(c, ELB_USAGE, "the array name '%s' is too long for an NPZ file", column->name);
-    e->crc = (uint32_t)crc32_z(0, header, length);
-    if (size > (int64_t)length) e->crc = (uint32_t)crc32_z(e->crc, column->values, (z_size_t)table_bytes(column));
-    e->size = (uint32_t)size;
-    e->offset = (uint32_t)offset;
+    for (int i = 0; i < t->count; i++) {
+        ELB_TRY(elb_writer_seek(t->writer, t->begin[i]));
+        ELB_TRY(elb_writer_put(t->writer, header, table_npy_header(&t->columns[i], header)));
+    }
     return ELB_OK;
 }
 
-static elb_status table_npz(elb_context *c, elb_writer *w, const elb_column *columns, int count)
+static elb_status table_npy_append(elb_table *t, const elb_column *block)
 {
-    table_entry entries[TABLE_COLUMNS_MAX];
-    int64_t offset = 0, directory = 0;
-    for (int i = 0; i < count; i++) {
-        ELB_TRY(table_entry_make(c, &columns[i], offset, &entries[i]));
-        ELB_TRY(table_zip_local(w, &columns[i], &entries[i]));
-        offset += 30 + (int64_t)strlen(entries[i].name) + entries[i].size;
+    uint8_t header[TABLE_HEADER_MAX];
+    for (int i = 0; i < t->count; i++) {
+        int64_t row = table_row_bytes(&block[i]), size = row * block[i].shape[0];
+        int64_t values = t->begin[i] + (int64_t)table_npy_header(&t->columns[i], header);
+        if (size == 0) continue;
+        ELB_TRY(elb_writer_seek(t->writer, values + row * t->rows[i]));
+        ELB_TRY(elb_writer_put(t->writer, block[i].values, (size_t)size));
     }
-    for (int i = 0; i < count; i++) {
-        ELB_TRY(table_zip_directory(w, &entries[i]));
-        directory += 46 + (int64_t)strlen(entries[i].name);
+    return ELB_OK;
+}
+
+/* --- NPZ: an archive of NPY files --- */
+
+static elb_status table_npz_begin(elb_table *t)
+{
+    t->zip.limit = UINT32_MAX;
+    for (int i = 0; i < t->count; i++) {
+        const elb_column *column = &t->columns[i];
+        uint8_t header[TABLE_HEADER_MAX];
+        int64_t length = (int64_t)table_npy_header(column, header);
+        char name[ELB_ZIP_NAME_MAX + 1]; /* one that was cut is still too long */
+        snprintf(name, sizeof name, "%s.npy", column->name);
+        ELB_TRY(
+            elb_zip_add(t->context, &t->zip, name, length + table_row_bytes(column) * column->shape[0], &t->begin[i]));
+        t->zip.entries[i].crc = (uint32_t)crc32_z(0, header, (z_size_t)length);
     }
-    return table_zip_end(w, count, offset, directory);
+    return table_npy_begin(t);
+}
+
+static elb_status table_npz_append(elb_table *t, const elb_column *block)
+{
+    for (int i = 0; i < t->count; i++) {
+        int64_t size = table_row_bytes(&block[i]) * block[i].shape[0];
+        uint32_t *crc = &t->zip.entries[i].crc;
+        if (size > 0) *crc = (uint32_t)crc32_z(*crc, block[i].values, (z_size_t)size);
+    }
+    return table_npy_append(t, block);
+}
+
+static elb_status table_npz_end(elb_table *t)
+{
+    return elb_zip_finish(&t->zip, t->writer);
 }
 
 /* --- CSV --- */
 
-static elb_status table_csv_header(elb_writer *w, const elb_column *columns, int count)
+static elb_status table_csv_check(elb_context *c, const elb_column *columns, int count)
 {
-    for (int i = 0; i < count; i++) {
-        int64_t width = table_count(&columns[i]) / columns[i].shape[0];
-        if (columns[i].rank == 1) ELB_TRY(elb_writer_printf(w, "%s%s", i ? "," : "", columns[i].name));
-        for (int64_t k = 0; columns[i].rank > 1 && k < width; k++)
-            ELB_TRY(elb_writer_printf(w, "%s%s_%lld", i || k ? "," : "", columns[i].name, (long long)k));
+    for (int i = 1; i < count; i++)
+        if (columns[i].shape[0] != columns[0].shape[0])
+            return elb_fail(
+                c, ELB_USAGE, "'%s' has %lld rows and '%s' %lld: a CSV file needs the same number, name it .npz",
+                columns[0].name, (long long)columns[0].shape[0], columns[i].name, (long long)columns[i].shape[0]);
+    return ELB_OK;
+}
+
+static elb_status table_csv_begin(elb_table *t)
+{
+    ELB_TRY(table_csv_check(t->context, t->columns, t->count));
+    if (t->columns[0].shape[0] == 0)
+        return elb_fail(t->context, ELB_USAGE, "there are no rows to write into a CSV file");
+    for (int i = 0; i < t->count; i++) {
+        const elb_column *column = &t->columns[i];
+        if (column->rank == 1) ELB_TRY(elb_writer_printf(t->writer, "%s%s", i ? "," : "", column->name));
+        for (int64_t k = 0; column->rank > 1 && k < table_width(column); k++)
+            ELB_TRY(elb_writer_printf(t->writer, "%s%s_%lld", i || k ? "," : "", column->name, (long long)k));
     }
-    return elb_writer_put(w, "\n", 1);
+    return elb_writer_put(t->writer, "\n", 1);
 }
 
 static elb_status table_csv_value(elb_writer *w, const elb_column *column, int64_t at)
@@ -184,56 +158,47 @@ static elb_status table_csv_value(elb_writer *w, const elb_column *column, int64
     return elb_writer_put(w, text, strlen(text));
 }
 
-static elb_status table_csv(elb_context *c, elb_writer *w, const elb_column *columns, int count)
+static elb_status table_csv_append(elb_table *t, const elb_column *block)
 {
-    int64_t rows = columns[0].shape[0];
-    for (int i = 1; i < count; i++)
-        if (columns[i].shape[0] != rows)
-            return elb_fail(c, ELB_USAGE,
-                            "'%s' has %lld rows and '%s' %lld: a CSV file needs the same number, name it .npz",
-                            columns[0].name, (long long)rows, columns[i].name, (long long)columns[i].shape[0]);
-    if (rows == 0) return elb_fail(c, ELB_USAGE, "there are no rows to write into a CSV file");
-    ELB_TRY(table_csv_header(w, columns, count));
-    for (int64_t row = 0; row < rows; row++) {
-        for (int i = 0; i < count; i++) {
-            int64_t width = table_count(&columns[i]) / rows;
+    ELB_TRY(table_csv_check(t->context, block, t->count));
+    for (int64_t row = 0; row < block[0].shape[0]; row++) {
+        for (int i = 0; i < t->count; i++) {
+            int64_t width = table_width(&block[i]);
             for (int64_t k = 0; k < width; k++) {
-                if (i || k) ELB_TRY(elb_writer_put(w, ",", 1));
-                ELB_TRY(table_csv_value(w, &columns[i], row * width + k));
+                if (i || k) ELB_TRY(elb_writer_put(t->writer, ",", 1));
+                ELB_TRY(table_csv_value(t->writer, &block[i], row * width + k));
             }
         }
-        ELB_TRY(elb_writer_put(w, "\n", 1));
+        ELB_TRY(elb_writer_put(t->writer, "\n", 1));
     }
     return ELB_OK;
 }
 
 /* --- by extension --- */
 
-typedef elb_status (*table_format)(elb_context *c, elb_writer *w, const elb_column *columns, int count);
+static const table_format table_formats[] = {
+    {".npz", table_npz_begin, table_npz_append, table_npz_end},
+    {".npy", table_npy_begin, table_npy_append, NULL},
+    {".csv", table_csv_begin, table_csv_append, NULL},
+};
 
-static table_format table_format_find(const char *path)
+static elb_status table_format_choose(elb_context *c, const char *path, int count, const table_format **format)
 {
     const char *dot = strrchr(path, '.');
-    if (dot && strcmp(dot, ".npz") == 0) return table_npz;
-    if (dot && strcmp(dot, ".npy") == 0) return table_npy;
-    if (dot && strcmp(dot, ".csv") == 0) return table_csv;
-    return NULL;
-}
-
-static elb_status table_format_choose(elb_context *c, const char *path, int count, table_format *format)
-{
-    *format = table_format_find(path);
+    *format = NULL;
+    for (size_t i = 0; dot && i < sizeof table_formats / sizeof *table_formats; i++)
+        if (strcmp(dot, table_formats[i].ending) == 0) *format = &table_formats[i];
     if (!*format)
         return elb_fail(c, ELB_USAGE, "'%s' must end in %s.csv, to say what to write", path,
                         count == 1 ? ".npz, .npy or " : ".npz or ");
-    if (*format == table_npy && count != 1)
+    if ((*format)->begin == table_npy_begin && count != 1)
         return elb_fail(c, ELB_USAGE, "an NPY file holds one array and not %d: name the file .npz or .csv", count);
     return ELB_OK;
 }
 
 elb_status elb_table_check(elb_context *c, const char *path, int count)
 {
-    table_format format;
+    const table_format *format;
     elb_writer *w = NULL;
     ELB_TRY(table_format_choose(c, path, count, &format));
     ELB_TRY(elb_writer_open(c, path, &w));
@@ -257,15 +222,74 @@ static elb_status table_check(elb_context *c, const elb_column *columns, int cou
     return ELB_OK;
 }
 
-elb_status elb_table_write(elb_context *c, const char *path, const elb_column *columns, int count)
+/* --- row by row --- */
+
+elb_status elb_table_open(elb_context *c, const char *path, const elb_column *columns, int count, elb_table **table)
 {
-    table_format format;
-    elb_writer *w = NULL;
+    const table_format *format;
+    *table = NULL;
     ELB_TRY(table_check(c, columns, count));
     ELB_TRY(table_format_choose(c, path, count, &format));
-    ELB_TRY(elb_writer_open(c, path, &w));
-    elb_status status = format(c, w, columns, count);
-    if (status == ELB_OK) return elb_writer_commit(w);
-    elb_writer_discard(w);
+    elb_table *t = elb_alloc(c, 1, sizeof *t);
+    if (!t) return ELB_MEMORY;
+    t->context = c;
+    t->format = format;
+    t->count = count;
+    memcpy(t->columns, columns, (size_t)count * sizeof *columns);
+    elb_status status = elb_writer_open(c, path, &t->writer);
+    if (status == ELB_OK) status = format->begin(t);
+    if (status != ELB_OK) {
+        elb_table_discard(t);
+        return status;
+    }
+    *table = t;
+    return ELB_OK;
+}
+
+elb_status elb_table_append(elb_table *t, const elb_column *block)
+{
+    for (int i = 0; i < t->count; i++)
+        if (block[i].shape[0] > t->columns[i].shape[0] - t->rows[i])
+            return elb_fail(t->context, ELB_USAGE, "the array '%s' was announced with %lld rows, and more came",
+                            t->columns[i].name, (long long)t->columns[i].shape[0]);
+    ELB_TRY(t->format->append(t, block));
+    for (int i = 0; i < t->count; i++) t->rows[i] += block[i].shape[0];
+    return ELB_OK;
+}
+
+static elb_status table_finish(elb_table *t)
+{
+    for (int i = 0; i < t->count; i++)
+        if (t->rows[i] < t->columns[i].shape[0])
+            return elb_fail(t->context, ELB_USAGE, "the array '%s' was announced with %lld rows, and %lld came",
+                            t->columns[i].name, (long long)t->columns[i].shape[0], (long long)t->rows[i]);
+    return t->format->end ? t->format->end(t) : ELB_OK;
+}
+
+elb_status elb_table_commit(elb_table *t)
+{
+    elb_status status = table_finish(t);
+    if (status == ELB_OK) {
+        status = elb_writer_commit(t->writer);
+        t->writer = NULL;
+    }
+    elb_table_discard(t);
+    return status;
+}
+
+void elb_table_discard(elb_table *t)
+{
+    if (!t) return;
+    elb_writer_discard(t->writer);
+    elb_free(t->context, t);
+}
+
+elb_status elb_table_write(elb_context *c, const char *path, const elb_column *columns, int count)
+{
+    elb_table *t;
+    ELB_TRY(elb_table_open(c, path, columns, count, &t));
+    elb_status status = elb_table_append(t, columns);
+    if (status == ELB_OK) return elb_table_commit(t);
+    elb_table_discard(t);
     return status;
 }

@@ -1,10 +1,13 @@
-/* table_writer.h - named arrays of results into NPZ, NPY or CSV. */
+/* table_writer.h - named arrays of results into NPZ, NPY or CSV, whole or some rows at a time. */
 #ifndef ELB_TABLE_WRITER_H
 #define ELB_TABLE_WRITER_H
 
 #include "base/base.h"
 
 typedef enum elb_column_type { ELB_COLUMN_DOUBLE, ELB_COLUMN_FLOAT, ELB_COLUMN_INT64 } elb_column_type;
+
+/* elb_real's. */
+#define ELB_COLUMN_REAL (sizeof(elb_real) == sizeof(float) ? ELB_COLUMN_FLOAT : ELB_COLUMN_DOUBLE)
 
 typedef struct elb_column {
     const char *name;
@@ -21,5 +24,18 @@ typedef struct elb_column {
 elb_status elb_table_write(elb_context *c, const char *path, const elb_column *columns, int count);
 /* Whether elb_table_write could write `count` arrays there, asked before the work that makes them. */
 elb_status elb_table_check(elb_context *c, const char *path, int count);
+
+/* The same file, its rows as they come, in memory that does not grow with them: the bytes are those of elb_table_write. */
+typedef struct elb_table elb_table;
+
+/* The columns say what will come, shape[0] the rows in all; their values are not looked at. Names are borrowed. */
+elb_status elb_table_open(elb_context *c, const char *path, const elb_column *columns, int count, elb_table **table);
+/* The next rows: block[i].shape[0] of column i, all else as at opening. ELB_USAGE for more rows than were announced, and
+ * in a CSV file for columns that do not keep step. */
+elb_status elb_table_append(elb_table *t, const elb_column *block);
+/* Both free the table. Commit: ELB_USAGE when rows are missing; after a failed append it fails too. t may be NULL for
+ * discard, which leaves what was there before. */
+elb_status elb_table_commit(elb_table *t);
+void elb_table_discard(elb_table *t);
 
 #endif
