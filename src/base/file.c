@@ -3,12 +3,13 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/file.h"
 
-enum { FILE_BUFFER = 1 << 16 };
+enum { FILE_BUFFER = 1 << 16, FILE_FORGET_MARGIN = 4 << 20 };
 
 /* --- reading --- */
 
@@ -41,19 +42,25 @@ static elb_status file_check(elb_context *c, int fd, const char *path, int64_t l
     return ELB_OK;
 }
 
+/* O_NONBLOCK: do not wait for a pipe's writer. */
+static elb_status file_open(elb_context *c, const char *path, int64_t limit, int *fd, int64_t *size)
+{
+    *fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    if (*fd < 0) return elb_fail(c, ELB_FAILURE, "could not open '%s': %s", path, strerror(errno));
+    elb_status status = file_check(c, *fd, path, limit, size);
+    if (status != ELB_OK) close(*fd);
+    return status;
+}
+
 elb_status elb_file_read(elb_context *c, const char *path, int64_t limit, char **bytes, int64_t *size)
 {
+    int fd;
+    int64_t length = 0;
     *bytes = NULL;
     *size = 0;
-    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK); /* O_NONBLOCK: do not wait for a pipe's writer */
-    if (fd < 0) return elb_fail(c, ELB_FAILURE, "could not open '%s': %s", path, strerror(errno));
-    int64_t length = 0;
-    elb_status status = file_check(c, fd, path, limit, &length);
-    char *block = NULL;
-    if (status == ELB_OK) {
-        block = elb_alloc(c, length + 1, 1);
-        status = block ? file_read_all(c, fd, path, block, &length) : ELB_MEMORY;
-    }
+    ELB_TRY(file_open(c, path, limit, &fd, &length));
+    char *block = elb_alloc(c, length + 1, 1);
+    elb_status status = block ? file_read_all(c, fd, path, block, &length) : ELB_MEMORY;
     close(fd);
     if (status != ELB_OK) {
         elb_free(c, block);
@@ -63,6 +70,37 @@ elb_status elb_file_read(elb_context *c, const char *path, int64_t limit, char *
     *bytes = block;
     *size = length;
     return ELB_OK;
+}
+
+elb_status elb_file_map(elb_context *c, const char *path, elb_mapping *mapping)
+{
+    int fd;
+    int64_t size = 0;
+    *mapping = (elb_mapping){.bytes = NULL};
+    ELB_TRY(file_open(c, path, INT64_MAX, &fd, &size));
+    void *bytes = size > 0 ? mmap(NULL, (size_t)size, PROT_READ, MAP_SHARED, fd, 0) : NULL;
+    elb_status status = ELB_OK;
+    if (bytes == MAP_FAILED)
+        status = elb_fail(c, ELB_FAILURE, "could not map '%s' into memory: %s", path, strerror(errno));
+    else
+        *mapping = (elb_mapping){.bytes = bytes, .size = size};
+    close(fd);
+    return status;
+}
+
+/* The system maps some pages around one that is touched, hence the margin, and only whole pages can be given back. */
+void elb_mapping_forget(const elb_mapping *mapping, int64_t begin, int64_t end)
+{
+    const int64_t page = sysconf(_SC_PAGESIZE);
+    begin = begin > FILE_FORGET_MARGIN ? (begin - FILE_FORGET_MARGIN) / page * page : 0;
+    end = end / page * page;
+    if (mapping->bytes && end > begin) madvise(mapping->bytes + begin, (size_t)(end - begin), MADV_DONTNEED);
+}
+
+void elb_mapping_close(elb_mapping *mapping)
+{
+    if (mapping->bytes) munmap(mapping->bytes, (size_t)mapping->size);
+    *mapping = (elb_mapping){.bytes = NULL};
 }
 
 /* --- writing --- */

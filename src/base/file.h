@@ -8,6 +8,19 @@
  * Errors: ELB_FAILURE (missing, unreadable), ELB_DATA (larger than `limit` bytes, not a regular file). */
 elb_status elb_file_read(elb_context *c, const char *path, int64_t limit, char **bytes, int64_t *size);
 
+/* A file seen as memory, read by the system where it is touched. Who shortens the file meanwhile ends the process (SIGBUS);
+ * who overwrites it changes what is seen; who replaces it by another (rename) does no harm. */
+typedef struct elb_mapping {
+    uint8_t *bytes; /* not to be written to; NULL: an empty file, or none */
+    int64_t size;
+} elb_mapping;
+
+/* Errors: ELB_FAILURE (missing, unreadable), ELB_DATA (not a regular file). */
+elb_status elb_file_map(elb_context *c, const char *path, elb_mapping *mapping);
+/* Bytes begin .. end-1 need not stay in memory: they are read from the file again when touched. */
+void elb_mapping_forget(const elb_mapping *mapping, int64_t begin, int64_t end);
+void elb_mapping_close(elb_mapping *mapping); /* mapping may be all zero */
+
 /* A file that appears under its name whole or not at all: written to a temporary name beside it, synced, renamed. */
 typedef struct elb_writer elb_writer;
 

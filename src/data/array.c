@@ -4,9 +4,12 @@
 
 #include "data/array.h"
 
+enum { ARRAY_PIECE = 1 << 20 };
+
 void elb_array_reset(elb_context *c, elb_array *array)
 {
-    elb_free(c, array->values);
+    if (!array->mapping.bytes) elb_free(c, array->values);
+    elb_mapping_close(&array->mapping);
     *array = (elb_array){.values = NULL};
 }
 
@@ -20,6 +23,25 @@ int64_t elb_array_count(const elb_array *array)
 size_t elb_array_width(const elb_array *array)
 {
     return array->type == ELB_ARRAY_U8 ? sizeof(uint8_t) : sizeof(float);
+}
+
+/* Bytes of one item of the first axis. */
+static int64_t array_item(const elb_array *array)
+{
+    return elb_array_count(array) / array->shape[0] * (int64_t)elb_array_width(array);
+}
+
+int64_t elb_array_piece(const elb_array *array)
+{
+    return 1 + ARRAY_PIECE / array_item(array);
+}
+
+void elb_array_forget(const elb_array *array, int64_t first, int64_t count)
+{
+    if (!array->mapping.bytes) return;
+    int64_t item = array_item(array);
+    int64_t begin = (const uint8_t *)array->values - array->mapping.bytes + first * item;
+    elb_mapping_forget(&array->mapping, begin, begin + count * item);
 }
 
 int64_t elb_element_width(elb_element element)
@@ -84,39 +106,87 @@ static float array_number(elb_element element, uint64_t word)
     }
 }
 
-/* The bytes that rank and shape promise; false when the number does not fit. */
-static bool array_bytes(const elb_array *array, int64_t width, int64_t *bytes)
+/* Copies `array` from its layout, all but the values. */
+static elb_status array_describe(elb_context *c, const elb_layout *l, elb_array *array)
 {
-    int64_t n = width;
-    for (int i = 0; i < array->rank; i++)
-        if (!elb_mul_fits(n, array->shape[i], &n)) return false;
-    *bytes = n;
-    return true;
+    int64_t expected = elb_element_width(l->element);
+    bool fits = true;
+    for (int i = 0; i < l->rank && fits; i++) fits = elb_mul_fits(expected, l->shape[i], &expected);
+    if (!fits) return elb_fail(c, ELB_DATA, "the header describes more values than any file can hold: it is corrupt");
+    if (expected != l->size)
+        return elb_fail(c, ELB_DATA, "the header describes %lld bytes of values but %lld follow it: the file is %s",
+                        (long long)expected, (long long)l->size, l->size < expected ? "truncated" : "corrupt");
+    bool eight_bit = l->element == ELB_ELEMENT_U8 || l->element == ELB_ELEMENT_BOOL;
+    *array = (elb_array){
+        .type = eight_bit ? ELB_ARRAY_U8 : ELB_ARRAY_F32, .flags = l->element == ELB_ELEMENT_BOOL, .rank = l->rank};
+    memcpy(array->shape, l->shape, sizeof array->shape);
+    return ELB_OK;
 }
 
-elb_status elb_array_decode(elb_context *c, elb_element element, bool big, const uint8_t *bytes, int64_t size,
-                            elb_array *array)
+/* Column-major values become row-major ones. */
+static elb_status array_transpose(elb_context *c, elb_array *array)
 {
-    int64_t width = elb_element_width(element), expected = 0;
-    if (!array_bytes(array, width, &expected))
-        return elb_fail(c, ELB_DATA, "the header describes more values than any file can hold: it is corrupt");
-    if (expected != size)
-        return elb_fail(c, ELB_DATA, "the header describes %lld bytes of values but %lld follow it: the file is %s",
-                        (long long)expected, (long long)size, size < expected ? "truncated" : "corrupt");
-    bool eight_bit = element == ELB_ELEMENT_U8 || element == ELB_ELEMENT_BOOL;
-    array->type = eight_bit ? ELB_ARRAY_U8 : ELB_ARRAY_F32;
-    array->flags = element == ELB_ELEMENT_BOOL;
-    int64_t count = size / width;
-    array->values = elb_alloc(c, count, elb_array_width(array));
-    if (!array->values) return ELB_MEMORY;
-    if (element == ELB_ELEMENT_BOOL) {
-        uint8_t *to = array->values;
-        for (int64_t i = 0; i < count; i++) to[i] = bytes[i] != 0;
-    } else if (eight_bit) {
-        if (count > 0) memcpy(array->values, bytes, (size_t)count);
-    } else {
-        float *to = array->values;
-        for (int64_t i = 0; i < count; i++) to[i] = array_number(element, array_word(bytes + i * width, width, big));
+    int64_t count = elb_array_count(array), size = (int64_t)elb_array_width(array);
+    char *from = array->values, *to = elb_alloc(c, count, (size_t)size);
+    if (!to) return ELB_MEMORY;
+    int64_t stride[ELB_ARRAY_RANK_MAX] = {1}, index[ELB_ARRAY_RANK_MAX] = {0};
+    for (int i = 1; i < array->rank; i++) stride[i] = stride[i - 1] * array->shape[i - 1];
+    int64_t at = 0;
+    for (int64_t n = 0; n < count; n++) {
+        memcpy(to + n * size, from + at * size, (size_t)size);
+        for (int i = array->rank - 1; i >= 0; i--) {
+            at += stride[i];
+            if (++index[i] < array->shape[i]) break;
+            at -= stride[i] * array->shape[i];
+            index[i] = 0;
+        }
     }
+    elb_free(c, array->values);
+    array->values = to;
+    return ELB_OK;
+}
+
+elb_status elb_array_decode(elb_context *c, const elb_layout *l, elb_array *array)
+{
+    elb_array a;
+    *array = (elb_array){.values = NULL};
+    ELB_TRY(array_describe(c, l, &a));
+    int64_t width = elb_element_width(l->element), count = l->size / width;
+    a.values = elb_alloc(c, count, elb_array_width(&a));
+    if (!a.values) return ELB_MEMORY;
+    if (l->element == ELB_ELEMENT_BOOL) {
+        uint8_t *to = a.values;
+        for (int64_t i = 0; i < count; i++) to[i] = l->values[i] != 0;
+    } else if (l->element == ELB_ELEMENT_U8) {
+        if (count > 0) memcpy(a.values, l->values, (size_t)count);
+    } else {
+        float *to = a.values;
+        for (int64_t i = 0; i < count; i++)
+            to[i] = array_number(l->element, array_word(l->values + i * width, width, l->big));
+    }
+    elb_status status = l->fortran && l->rank > 1 ? array_transpose(c, &a) : ELB_OK;
+    if (status == ELB_OK)
+        *array = a;
+    else
+        elb_array_reset(c, &a);
+    return status;
+}
+
+static bool array_viewable(const elb_layout *l)
+{
+    const bool machine_big = __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__;
+    bool aligned = (uintptr_t)l->values % sizeof(float) == 0;
+    if (l->size == 0 || (l->fortran && l->rank > 1)) return false;
+    return l->element == ELB_ELEMENT_U8 || (l->element == ELB_ELEMENT_F32 && l->big == machine_big && aligned);
+}
+
+elb_status elb_array_view(elb_context *c, const elb_layout *l, elb_mapping *mapping, elb_array *array)
+{
+    if (!array_viewable(l)) return elb_array_decode(c, l, array);
+    *array = (elb_array){.values = NULL};
+    ELB_TRY(array_describe(c, l, array));
+    array->values = mapping->bytes + (l->values - mapping->bytes);
+    array->mapping = *mapping;
+    *mapping = (elb_mapping){.bytes = NULL};
     return ELB_OK;
 }

@@ -24,16 +24,13 @@ static void dataset_facts_u8(int64_t n, const uint8_t *x, elb_data_facts *f)
         high = x[i] > high ? x[i] : high;
         binary &= x[i] == 0 || x[i] == f->scale;
     }
-    f->min = low;
-    f->max = high;
-    f->binary = binary;
+    f->min = low < f->min ? low : f->min;
+    f->max = high > f->max ? high : f->max;
+    f->binary &= binary;
 }
 
 static void dataset_facts_f32(int64_t n, const float *x, elb_data_facts *f)
 {
-    f->min = INFINITY;
-    f->max = -INFINITY;
-    f->binary = true;
     for (int64_t i = 0; i < n; i++) {
         bool finite = isfinite(x[i]);
         f->nan_count += isnan(x[i]) != 0;
@@ -42,17 +39,22 @@ static void dataset_facts_f32(int64_t n, const float *x, elb_data_facts *f)
         if (finite && x[i] > f->max) f->max = x[i];
         f->binary &= x[i] == 0 || x[i] == f->scale;
     }
-    if (f->nan_count + f->infinite_count == n) f->min = f->max = NAN;
 }
 
 static elb_data_facts dataset_facts(const elb_array *array, double scale)
 {
-    elb_data_facts facts = {.scale = scale, .eight_bit = array->type == ELB_ARRAY_U8};
-    int64_t n = elb_array_count(array);
-    if (facts.eight_bit)
-        dataset_facts_u8(n, array->values, &facts);
-    else
-        dataset_facts_f32(n, array->values, &facts);
+    elb_data_facts facts = {
+        .min = INFINITY, .max = -INFINITY, .scale = scale, .binary = true, .eight_bit = array->type == ELB_ARRAY_U8};
+    int64_t count = array->shape[0], width = elb_array_count(array) / count, piece = elb_array_piece(array);
+    for (int64_t first = 0; first < count; first += piece) {
+        int64_t some = count - first < piece ? count - first : piece;
+        if (facts.eight_bit)
+            dataset_facts_u8(some * width, (const uint8_t *)array->values + first * width, &facts);
+        else
+            dataset_facts_f32(some * width, (const float *)array->values + first * width, &facts);
+        elb_array_forget(array, first, some);
+    }
+    if (facts.nan_count + facts.infinite_count == count * width) facts.min = facts.max = NAN;
     return facts;
 }
 

@@ -14,9 +14,8 @@ static bool idx_element(uint8_t code, elb_element *element)
     }
 }
 
-elb_status elb_idx_parse(elb_context *c, const uint8_t *bytes, int64_t size, elb_array *array)
+elb_status elb_idx_locate(elb_context *c, const uint8_t *bytes, int64_t size, elb_layout *layout)
 {
-    *array = (elb_array){.values = NULL};
     if (size < 4)
         return elb_fail(c, ELB_DATA, "an IDX file begins with 4 bytes, and this one has only %lld", (long long)size);
     elb_element element;
@@ -33,12 +32,19 @@ elb_status elb_idx_parse(elb_context *c, const uint8_t *bytes, int64_t size, elb
     if (size < header)
         return elb_fail(c, ELB_DATA, "the IDX header is truncated: %lld bytes of %lld", (long long)size,
                         (long long)header);
-    elb_array result = {.rank = rank};
+    *layout =
+        (elb_layout){.element = element, .big = true, .rank = rank, .values = bytes + header, .size = size - header};
     for (int i = 0; i < rank; i++) {
         const uint8_t *p = bytes + 4 + 4 * i;
-        result.shape[i] = (int64_t)p[0] << 24 | (int64_t)p[1] << 16 | (int64_t)p[2] << 8 | (int64_t)p[3];
+        layout->shape[i] = (int64_t)p[0] << 24 | (int64_t)p[1] << 16 | (int64_t)p[2] << 8 | (int64_t)p[3];
     }
-    ELB_TRY(elb_array_decode(c, element, true, bytes + header, size - header, &result));
-    *array = result;
     return ELB_OK;
+}
+
+elb_status elb_idx_parse(elb_context *c, const uint8_t *bytes, int64_t size, elb_array *array)
+{
+    elb_layout layout;
+    *array = (elb_array){.values = NULL};
+    ELB_TRY(elb_idx_locate(c, bytes, size, &layout));
+    return elb_array_decode(c, &layout, array);
 }

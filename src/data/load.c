@@ -35,23 +35,43 @@ static elb_status load_mark(const load_job *j, int64_t n, uint8_t *marks)
     return ELB_OK;
 }
 
+/* Copies `kept` of the data, the marked ones from `first` on, into memory of their own. */
+static elb_status load_copy(load_job *j, const uint8_t *marks, int64_t first, int64_t kept)
+{
+    elb_array *a = &j->source.array, copy = *a;
+    int64_t row = elb_array_count(a) / a->shape[0] * (int64_t)elb_array_width(a);
+    const char *from = a->values;
+    char *to = elb_alloc(j->context, kept, (size_t)row);
+    if (!to) return ELB_MEMORY;
+    copy.values = to;
+    copy.mapping = (elb_mapping){.bytes = NULL};
+    copy.shape[0] = kept;
+    for (int64_t i = first; kept > 0; i++) {
+        if (marks && !marks[i]) continue;
+        memcpy(to, from + i * row, (size_t)row);
+        to += row;
+        kept--;
+    }
+    elb_array_reset(j->context, a);
+    *a = copy;
+    return ELB_OK;
+}
+
 /* Drops the data that are not marked, and all beyond the first `limit` that are. */
 static elb_status load_keep(load_job *j, const uint8_t *marks, int64_t limit)
 {
     elb_array *a = &j->source.array;
-    int64_t n = a->shape[0], kept = 0, row = elb_array_count(a) / n * (int64_t)elb_array_width(a);
-    char *values = a->values;
+    int64_t n = a->shape[0], kept = 0, first = 0, last = 0;
     for (int64_t i = 0; i < n && kept < limit; i++) {
         if (marks && !marks[i]) continue;
-        if (i != kept) memcpy(values + kept * row, values + i * row, (size_t)row);
         if (j->source.labels) j->source.labels[kept] = j->source.labels[i];
-        kept++;
+        if (kept++ == 0) first = i;
+        last = i;
     }
-    a->shape[0] = kept;
     if (kept == n) return ELB_OK;
-    values = elb_resize(j->context, values, kept, (size_t)row);
-    if (!values) return ELB_MEMORY;
-    a->values = values;
+    if (!a->mapping.bytes || last - first >= kept) return load_copy(j, marks, first, kept);
+    a->values = (char *)a->values + first * (elb_array_count(a) / n) * (int64_t)elb_array_width(a);
+    a->shape[0] = kept;
     return ELB_OK;
 }
 
@@ -95,10 +115,15 @@ static double load_scale(const load_job *j)
 {
     const elb_array *a = &j->source.array;
     if (j->options->scale > 0) return j->options->scale;
-    if (a->type != ELB_ARRAY_U8 || a->flags) return 1;
+    if (a->type != ELB_ARRAY_U8 || a->flags || elb_array_count(a) == 0) return 1;
+    int64_t n = a->shape[0], size = elb_array_count(a) / n, piece = elb_array_piece(a);
     const uint8_t *x = a->values;
     uint8_t high = 0;
-    for (int64_t i = 0, n = elb_array_count(a); i < n; i++) high = x[i] > high ? x[i] : high;
+    for (int64_t first = 0; first < n && high <= 1; first += piece) {
+        int64_t some = n - first < piece ? n - first : piece;
+        for (int64_t i = first * size; i < (first + some) * size; i++) high = x[i] > high ? x[i] : high;
+        elb_array_forget(a, first, some);
+    }
     if (high != 1) return 255;
     elb_log(j->context, ELB_LOG_INFO, "the 8-bit data '%s' is only 0 and 1 and is not divided by 255",
             j->options->spec);

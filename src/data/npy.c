@@ -128,7 +128,7 @@ static elb_status npy_dictionary(elb_context *c, npy_header *h)
 }
 
 /* Finds the dictionary between the fixed part and the values. */
-static elb_status npy_locate(elb_context *c, const uint8_t *bytes, int64_t size, npy_header *h)
+static elb_status npy_header_find(elb_context *c, const uint8_t *bytes, int64_t size, npy_header *h)
 {
     if (size < 10 || memcmp(bytes, "\x93NUMPY", 6) != 0)
         return elb_fail(c, ELB_DATA, "this is not an NPY file: it does not begin with \\x93NUMPY");
@@ -146,45 +146,26 @@ static elb_status npy_locate(elb_context *c, const uint8_t *bytes, int64_t size,
     return ELB_OK;
 }
 
-/* Column-major values become row-major ones. */
-static elb_status npy_transpose(elb_context *c, elb_array *array)
+elb_status elb_npy_locate(elb_context *c, const uint8_t *bytes, int64_t size, elb_layout *layout)
 {
-    int64_t count = elb_array_count(array), size = (int64_t)elb_array_width(array);
-    char *from = array->values, *to = elb_alloc(c, count, (size_t)size);
-    if (!to) return ELB_MEMORY;
-    int64_t stride[ELB_ARRAY_RANK_MAX] = {1}, index[ELB_ARRAY_RANK_MAX] = {0};
-    for (int i = 1; i < array->rank; i++) stride[i] = stride[i - 1] * array->shape[i - 1];
-    int64_t at = 0;
-    for (int64_t n = 0; n < count; n++) {
-        memcpy(to + n * size, from + at * size, (size_t)size);
-        for (int i = array->rank - 1; i >= 0; i--) {
-            at += stride[i];
-            if (++index[i] < array->shape[i]) break;
-            at -= stride[i] * array->shape[i];
-            index[i] = 0;
-        }
-    }
-    elb_free(c, array->values);
-    array->values = to;
+    npy_header h = {.at = NULL};
+    ELB_TRY(npy_header_find(c, bytes, size, &h));
+    const uint8_t *values = (const uint8_t *)h.end;
+    ELB_TRY(npy_dictionary(c, &h));
+    *layout = (elb_layout){.element = h.element,
+                           .big = h.big,
+                           .fortran = h.fortran,
+                           .rank = h.rank,
+                           .values = values,
+                           .size = size - (values - bytes)};
+    memcpy(layout->shape, h.shape, sizeof layout->shape);
     return ELB_OK;
 }
 
 elb_status elb_npy_parse(elb_context *c, const uint8_t *bytes, int64_t size, elb_array *array)
 {
+    elb_layout layout;
     *array = (elb_array){.values = NULL};
-    npy_header h = {.at = NULL};
-    ELB_TRY(npy_locate(c, bytes, size, &h));
-    const char *values = h.end;
-    ELB_TRY(npy_dictionary(c, &h));
-    elb_array result = {.rank = h.rank};
-    memcpy(result.shape, h.shape, sizeof result.shape);
-    int64_t left = size - (values - (const char *)bytes);
-    elb_status status = elb_array_decode(c, h.element, h.big, (const uint8_t *)values, left, &result);
-    if (status == ELB_OK && h.fortran && h.rank > 1) status = npy_transpose(c, &result);
-    if (status != ELB_OK) {
-        elb_array_reset(c, &result);
-        return status;
-    }
-    *array = result;
-    return ELB_OK;
+    ELB_TRY(elb_npy_locate(c, bytes, size, &layout));
+    return elb_array_decode(c, &layout, array);
 }

@@ -1,15 +1,17 @@
 /* readers.h - one parser per format. Each reads a block of memory and trusts nothing in it: sizes are compared with the
- * block's before memory is asked for. On failure *array holds nothing. Errors: ELB_DATA, ELB_MEMORY. */
+ * block's before memory is asked for. On failure *array holds nothing. `locate` reads the header alone. Errors: ELB_DATA, ELB_MEMORY. */
 #ifndef ELB_READERS_H
 #define ELB_READERS_H
 
 #include "data/array.h"
 
 /* IDX, the format of MNIST: magic 0 0 type rank, big-endian dimensions, values. */
+elb_status elb_idx_locate(elb_context *c, const uint8_t *bytes, int64_t size, elb_layout *layout);
 elb_status elb_idx_parse(elb_context *c, const uint8_t *bytes, int64_t size, elb_array *array);
 
 /* NumPy's NPY, versions 1 to 3: booleans, integers, and floats of 16 to 64 bits, in either byte order, in C or Fortran
  * order. */
+elb_status elb_npy_locate(elb_context *c, const uint8_t *bytes, int64_t size, elb_layout *layout);
 elb_status elb_npy_parse(elb_context *c, const uint8_t *bytes, int64_t size, elb_array *array);
 
 /* NumPy's NPZ: a zip of NPY files, stored or deflated. key "": the only array, or the one named "x". */

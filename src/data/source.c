@@ -16,12 +16,14 @@ static const int64_t source_inflated_max = INT64_C(4) << 30; /* bytes out of a g
 
 typedef struct source_format {
     const char *suffix;
-    elb_status (*parse)(elb_context *c, const uint8_t *bytes, int64_t size, elb_array *array); /* NULL: NPZ */
+    elb_status (*locate)(elb_context *c, const uint8_t *bytes, int64_t size, elb_layout *layout); /* OPTIONAL */
+    elb_status (*parse)(elb_context *c, const uint8_t *bytes, int64_t size, elb_array *array);    /* NULL: NPZ */
 } source_format;
 
 static const source_format source_formats[] = {
-    {".idx", elb_idx_parse}, {"-ubyte", elb_idx_parse}, {".npy", elb_npy_parse},
-    {".npz", NULL},          {".csv", elb_csv_parse},   {".tsv", elb_csv_parse},
+    {".idx", elb_idx_locate, elb_idx_parse}, {"-ubyte", elb_idx_locate, elb_idx_parse},
+    {".npy", elb_npy_locate, elb_npy_parse}, {".npz", NULL, NULL},
+    {".csv", NULL, elb_csv_parse},           {".tsv", NULL, elb_csv_parse},
 };
 
 /* The format by a file name's end, before a ".gz". */
@@ -36,17 +38,53 @@ static const source_format *source_format_find(const char *path)
     return NULL;
 }
 
-/* Replaces a gzip file's bytes by what is in it. */
-static elb_status source_inflate(elb_context *c, char **bytes, int64_t *size)
+static elb_status source_parse(elb_context *c, const source_format *format, const char *bytes, int64_t size,
+                               const char *key, elb_array *array)
 {
-    if (!elb_gzip_is((const uint8_t *)*bytes, *size)) return ELB_OK;
+    const uint8_t *b = (const uint8_t *)bytes;
+    return format->parse ? format->parse(c, b, size, array) : elb_npz_parse(c, b, size, key, array);
+}
+
+static elb_status source_inflate(elb_context *c, const source_format *format, const uint8_t *bytes, int64_t size,
+                                 const char *key, elb_array *array)
+{
     char *plain = NULL;
     int64_t plain_size = 0;
-    ELB_TRY(elb_gzip_inflate(c, (const uint8_t *)*bytes, *size, source_inflated_max, &plain, &plain_size));
-    elb_free(c, *bytes);
-    *bytes = plain;
-    *size = plain_size;
-    return ELB_OK;
+    ELB_TRY(elb_gzip_inflate(c, bytes, size, source_inflated_max, &plain, &plain_size));
+    elb_status status = source_parse(c, format, plain, plain_size, key, array);
+    elb_free(c, plain);
+    return status;
+}
+
+/* Only what is left where it lies, or read once from beginning to end, is mapped: a file that changes meanwhile must not
+ * lead a parser astray. */
+static elb_status source_mapped(elb_context *c, const source_format *format, const char *path, elb_array *array)
+{
+    elb_mapping mapping;
+    elb_layout layout;
+    ELB_TRY(elb_file_map(c, path, &mapping));
+    elb_status status;
+    if (elb_gzip_is(mapping.bytes, mapping.size)) {
+        status = source_inflate(c, format, mapping.bytes, mapping.size, "", array);
+    } else {
+        status = format->locate(c, mapping.bytes, mapping.size, &layout);
+        if (status == ELB_OK) status = elb_array_view(c, &layout, &mapping, array);
+    }
+    elb_mapping_close(&mapping);
+    return status == ELB_OK ? ELB_OK : elb_fail_in(c, status, "'%s'", path);
+}
+
+static elb_status source_read(elb_context *c, const source_format *format, const char *path, const char *key,
+                              elb_array *array)
+{
+    char *bytes = NULL;
+    int64_t size = 0;
+    ELB_TRY(elb_file_read(c, path, source_file_max, &bytes, &size));
+    const uint8_t *b = (const uint8_t *)bytes;
+    elb_status status = elb_gzip_is(b, size) ? source_inflate(c, format, b, size, key, array)
+                                             : source_parse(c, format, bytes, size, key, array);
+    elb_free(c, bytes);
+    return status == ELB_OK ? ELB_OK : elb_fail_in(c, status, "'%s'", path);
 }
 
 static elb_status source_file(elb_context *c, const char *path, const char *key, elb_array *array)
@@ -57,15 +95,7 @@ static elb_status source_file(elb_context *c, const char *path, const char *key,
                         "'%s' has no known ending: .idx, -ubyte, .npy, .npz, .csv or .tsv, each also with .gz, "
                         "are read, and folders of PNG images",
                         path);
-    char *bytes = NULL;
-    int64_t size = 0;
-    ELB_TRY(elb_file_read(c, path, source_file_max, &bytes, &size));
-    elb_status status = source_inflate(c, &bytes, &size);
-    if (status == ELB_OK)
-        status = format->parse ? format->parse(c, (const uint8_t *)bytes, size, array)
-                               : elb_npz_parse(c, (const uint8_t *)bytes, size, key, array);
-    elb_free(c, bytes);
-    return status == ELB_OK ? ELB_OK : elb_fail_in(c, status, "'%s'", path);
+    return format->locate ? source_mapped(c, format, path, array) : source_read(c, format, path, key, array);
 }
 
 /* --- folders with the four files of MNIST --- */

@@ -28,6 +28,7 @@ elb_status elb_blocks_visit(const elb_vae *vae, const elb_dataset *dataset, int6
         }
         elb_dataset_batch(dataset, machine->kernels, &spec, indices, block.count, x);
         status = visit(user, &block);
+        elb_array_forget(&dataset->array, first, block.count);
     }
     elb_free(vae->context, x);
     return status;

@@ -390,6 +390,48 @@ static void test_file_read(void **state)
     support_context_end(c, &f);
 }
 
+static void check_map_fails(elb_context *c, const char *path, elb_status status, const char *part)
+{
+    elb_mapping m = {.size = 7};
+    assert_int_equal(elb_file_map(c, path, &m), status);
+    assert_null(m.bytes);
+    assert_int_equal(m.size, 0);
+    support_assert_message(c, part);
+    support_assert_message(c, path);
+}
+
+static void test_file_map(void **state)
+{
+    (void)state;
+    enum { SIZE = 6 << 20 };
+    elb_context *c = support_context(NULL);
+    char *folder = support_folder_make(), *bytes = malloc(SIZE);
+    const char *path = support_path(folder, "f"), *pipe_path = support_path(folder, "pipe");
+    for (int64_t i = 0; i < SIZE; i++) bytes[i] = (char)(i * 7 >> 3);
+    support_file_write(path, bytes, SIZE);
+    elb_mapping m;
+    assert_int_equal(elb_file_map(c, path, &m), ELB_OK);
+    assert_int_equal(m.size, SIZE);
+    elb_mapping_forget(&m, 0, 0);
+    for (int64_t at = 0; at < SIZE; at += 100000) elb_mapping_forget(&m, at, at + 100000 < SIZE ? at + 100000 : SIZE);
+    assert_memory_equal(m.bytes, bytes, SIZE); /* what was forgotten is read again */
+    elb_mapping_close(&m);
+    elb_mapping_close(&m);
+    support_file_write(path, "", 0);
+    assert_int_equal(elb_file_map(c, path, &m), ELB_OK);
+    assert_int_equal(m.size, 0);
+    elb_mapping_forget(&m, 0, 0);
+    elb_mapping_close(&m);
+
+    check_map_fails(c, support_path(folder, "absent"), ELB_FAILURE, "No such file or directory");
+    check_map_fails(c, folder, ELB_DATA, "folder");
+    assert_int_equal(mkfifo(pipe_path, 0600), 0);
+    check_map_fails(c, pipe_path, ELB_DATA, "not a regular file");
+    free(bytes);
+    support_folder_remove(folder);
+    support_context_end(c, NULL);
+}
+
 /* --- writing files --- */
 
 /* More than one buffer, small and large pieces, and formatted ones. */
@@ -645,6 +687,7 @@ int main(void)
         cmocka_unit_test(test_numbers),
         cmocka_unit_test(test_numbers_in_another_locale),
         cmocka_unit_test(test_file_read),
+        cmocka_unit_test(test_file_map),
         cmocka_unit_test(test_writer),
         cmocka_unit_test(test_writer_nth_write_fails),
         cmocka_unit_test(test_writer_nth_allocation_fails),

@@ -347,7 +347,7 @@ static void test_faults(void **state)
         assert_true(status == ELB_OK || status == ELB_FAILURE);
         assert_int_equal(support_folder_count(f.folder), 4);
     }
-    assert_int_equal(n - 2, 4); /* as many as there are files */
+    assert_true(n - 2 >= 4); /* each file is written at least once */
     faults.write_countdown = 0;
     fixture_close(&f);
     support_context_end(c, &faults);
