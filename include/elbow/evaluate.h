@@ -16,7 +16,7 @@ typedef struct elb_evaluate_settings {
     elb_estimator estimator;
     int64_t samples;       /* K >= 1 */
     int64_t limit;         /* the first so many data; 0: all */
-    int64_t batch;         /* data in flight, 128 at most; 0: the default. The result does not depend on it. */
+    int64_t batch;         /* data in flight, fewer where they take too much memory; 0: the default. The result does not depend on it. */
     uint64_t seed;         /* of the noise; at most INT64_MAX */
     const char *per_datum; /* .npz or .csv for every datum's index, label (where there are any), elbo, iwae (both
                             * estimators, whichever was asked for), ess, k_hat; NULL: none */

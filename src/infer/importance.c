@@ -3,6 +3,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "infer/inference.h"
 #include "infer/pareto.h"
 
 enum { IMPORTANCE_ROWS = 512 }; /* decoder rows of one tile: samples times data */
@@ -19,13 +20,17 @@ typedef struct importance_sums {
 struct elb_importance {
     elb_context *context;
     elb_model *model;
-    elb_posterior *posterior;
+    elb_inference *inference;
+    elb_posterior *family;         /* that lambda belongs to */
+    double share;                  /* of a block's time that goes into lambda, about */
     int64_t samples, chunk, group; /* K; samples and data of one tile */
     int64_t tail_size;
     uint64_t key;
     elb_tape *tape;
-    elb_real *lambda;      /* [BLOCK, P] */
-    elb_real *kl;          /* [BLOCK], closed form */
+    int64_t count;         /* data of the block */
+    int64_t room;          /* for so many data, in the next two */
+    elb_real *lambda;      /* [room, P] */
+    elb_real *kl;          /* [room], closed form */
     importance_sums *sums; /* [group] */
     double *tails;         /* [group, tail_size + 1] */
     elb_importance_watch_fn watch;
@@ -83,7 +88,7 @@ static elb_status importance_conclude(elb_importance *e, importance_sums *s, uin
             (unsigned long)(uint32_t)datum);
     double k = (double)e->samples;
     r->log_likelihood = s->top + log(s->sum / k);
-    r->elbo = e->posterior->type->kl_to_prior != NULL ? s->reconstruction / k : s->log_weight / k;
+    r->elbo = e->family->type->kl_to_prior != NULL ? s->reconstruction / k : s->log_weight / k;
     r->ess = s->sum * s->sum / s->square;
     r->k_hat = NAN;
     if (e->tail_size == 0) return ELB_OK;
@@ -94,17 +99,33 @@ static elb_status importance_conclude(elb_importance *e, importance_sums *s, uin
 
 /* --- tiles ----------------------------------------------------------------------------------------------------------- */
 
-static elb_status importance_encode(elb_importance *e, int64_t count, elb_real *x)
+static elb_status importance_make_room(elb_importance *e, int64_t count)
 {
-    const elb_posterior_type *type = e->posterior->type;
+    if (count <= e->room) return ELB_OK;
+    e->room = 0;
+    elb_free(e->context, e->lambda);
+    elb_free(e->context, e->kl);
+    e->lambda = elb_alloc(e->context, count * e->family->local, sizeof *e->lambda);
+    e->kl = elb_alloc(e->context, count, sizeof *e->kl);
+    if (e->lambda == NULL || e->kl == NULL) return ELB_MEMORY;
+    e->room = count;
+    return ELB_OK;
+}
+
+static elb_tensor *importance_lambda(elb_importance *e, int64_t at, int64_t count)
+{
+    return elb_leaf(e->tape, "local parameters", e->lambda + at * e->family->local, NULL, 2,
+                    (int64_t[]){count, e->family->local});
+}
+
+static elb_status importance_divergence(elb_importance *e, int64_t at, int64_t count)
+{
+    if (e->family->type->kl_to_prior == NULL) return ELB_OK;
     ELB_TRY(elb_tape_reset(e->tape));
-    elb_tensor *in = elb_leaf(e->tape, "data", x, NULL, 2, (int64_t[]){count, e->model->data});
-    elb_tensor *lambda = elb_encode(e->posterior, e->tape, in);
-    elb_tensor *kl = NULL;
-    if (type->kl_to_prior != NULL) kl = elb_sum_last(e->tape, type->kl_to_prior(e->posterior, e->tape, lambda));
+    elb_tensor *lambda = importance_lambda(e, at, count);
+    elb_tensor *kl = elb_sum_last(e->tape, e->family->type->kl_to_prior(e->family, e->tape, lambda));
     ELB_TRY(elb_tape_run(e->tape, NULL));
-    memcpy(e->lambda, lambda->data, (size_t)(count * e->posterior->local) * sizeof *e->lambda);
-    if (kl != NULL) memcpy(e->kl, kl->data, (size_t)count * sizeof *e->kl);
+    memcpy(e->kl + at, kl->data, (size_t)count * sizeof *e->kl);
     return ELB_OK;
 }
 
@@ -116,9 +137,7 @@ static elb_status importance_tile(elb_importance *e, int64_t at, int64_t count, 
     elb_noise noise = {.key = e->key, .datum = datum + at, .draw = (uint32_t)first, .samples = samples};
     ELB_TRY(elb_tape_reset(t));
     elb_tensor *in = elb_leaf(t, "data", x + at * e->model->data, NULL, 2, (int64_t[]){count, e->model->data});
-    elb_tensor *lambda = elb_leaf(t, "encoder output", e->lambda + at * e->posterior->local, NULL, 2,
-                                  (int64_t[]){count, e->posterior->local});
-    elb_draw d = elb_sample(e->posterior, t, lambda, &noise, ELB_LOG_Q_FULL);
+    elb_draw d = elb_sample(e->family, t, importance_lambda(e, at, count), &noise, ELB_LOG_Q_FULL);
     elb_tensor *reconstruction = elb_model_log_likelihood(e->model, t, in, d.z);
     elb_tensor *log_weight = elb_sub(t, elb_add(t, reconstruction, elb_model_log_prior(e->model, t, d.z)), d.log_q);
     ELB_TRY(elb_tape_run(t, NULL));
@@ -133,25 +152,35 @@ static elb_status importance_tile(elb_importance *e, int64_t at, int64_t count, 
 static elb_status importance_group(elb_importance *e, int64_t at, int64_t count, int64_t all, const uint64_t *datum,
                                    elb_real *x, elb_importance_result *results)
 {
+    ELB_TRY(importance_divergence(e, at, count));
     for (int64_t b = 0; b < count; b++)
         e->sums[b] = (importance_sums){.top = -INFINITY, .tail = e->tails + b * (e->tail_size + 1)};
     for (int64_t first = 0; first < e->samples; first += e->chunk) {
         int64_t samples = e->samples - first < e->chunk ? e->samples - first : e->chunk;
         ELB_TRY(importance_tile(e, at, count, datum, x, first, samples));
-        double part = (double)(first + samples) / (double)e->samples;
-        if (e->watch != NULL) ELB_TRY(e->watch(e->user, ((double)at + (double)count * part) / (double)all));
+        double part = ((double)at + (double)count * (double)(first + samples) / (double)e->samples) / (double)all;
+        if (e->watch != NULL) ELB_TRY(e->watch(e->user, e->share + (1 - e->share) * part));
     }
     for (int64_t b = 0; b < count; b++) {
         ELB_TRY(importance_conclude(e, &e->sums[b], datum[at + b], &results[at + b]));
-        if (e->posterior->type->kl_to_prior != NULL) results[at + b].elbo -= (double)e->kl[at + b];
+        if (e->family->type->kl_to_prior != NULL) results[at + b].elbo -= (double)e->kl[at + b];
     }
     return ELB_OK;
+}
+
+static elb_status importance_refining(void *user, const elb_refine_step *s)
+{
+    const elb_importance *e = user;
+    double done = (double)s->first + (double)s->batch * (double)s->taken / (double)s->steps;
+    return e->watch(e->user, e->share * done / (double)e->count);
 }
 
 elb_status elb_importance_block(elb_importance *e, int64_t count, const uint64_t *datum, elb_real *x,
                                 elb_importance_result *results)
 {
-    ELB_TRY(importance_encode(e, count, x));
+    e->count = count;
+    ELB_TRY(importance_make_room(e, count));
+    ELB_TRY(elb_inference_run(e->inference, count, datum, x, e->lambda));
     for (int64_t at = 0; at < count; at += e->group) {
         int64_t some = count - at < e->group ? count - at : e->group;
         ELB_TRY(importance_group(e, at, some, count, datum, x, results));
@@ -161,20 +190,28 @@ elb_status elb_importance_block(elb_importance *e, int64_t count, const uint64_t
 
 /* --- life ------------------------------------------------------------------------------------------------------------ */
 
-static elb_status importance_allocate(elb_importance *e)
+/* A step of refinement is about three passes through the decoder: forward, and back at twice the price. */
+static double importance_share(const elb_refine_options *refine, int64_t samples)
 {
-    ELB_TRY(elb_tape_create(e->context, &e->tape));
-    elb_tape_fix_rows(e->tape);
-    e->lambda = elb_alloc(e->context, ELB_IMPORTANCE_BLOCK * e->posterior->local, sizeof *e->lambda);
-    e->kl = elb_alloc(e->context, ELB_IMPORTANCE_BLOCK, sizeof *e->kl);
-    e->sums = elb_alloc(e->context, e->group, sizeof *e->sums);
-    e->tails = elb_alloc(e->context, e->group * (e->tail_size + 1), sizeof *e->tails);
-    bool all = e->lambda != NULL && e->kl != NULL && e->sums != NULL && e->tails != NULL;
-    return all ? ELB_OK : ELB_MEMORY;
+    double passes = refine != NULL ? 3 * (double)refine->steps * (double)refine->samples : 0;
+    return passes / (passes + (double)samples);
 }
 
-elb_status elb_importance_create(elb_context *c, elb_model *model, elb_posterior *posterior, int64_t samples,
-                                 uint64_t seed, elb_importance **importance)
+static elb_status importance_allocate(elb_importance *e, elb_posterior *posterior, const elb_refine_options *refine,
+                                      uint64_t seed)
+{
+    ELB_TRY(elb_inference_create(e->context, e->model, posterior, refine, seed, &e->inference));
+    e->family = elb_inference_family(e->inference);
+    ELB_TRY(elb_tape_create(e->context, &e->tape));
+    elb_tape_fix_rows(e->tape);
+    e->sums = elb_alloc(e->context, e->group, sizeof *e->sums);
+    e->tails = elb_alloc(e->context, e->group * (e->tail_size + 1), sizeof *e->tails);
+    return e->sums != NULL && e->tails != NULL ? ELB_OK : ELB_MEMORY;
+}
+
+elb_status elb_importance_create(elb_context *c, elb_model *model, elb_posterior *posterior,
+                                 const elb_refine_options *refine, int64_t samples, uint64_t seed,
+                                 elb_importance **importance)
 {
     *importance = NULL;
     if (samples < 1 || samples > UINT32_MAX)
@@ -185,13 +222,13 @@ elb_status elb_importance_create(elb_context *c, elb_model *model, elb_posterior
     int64_t tiles = (samples + IMPORTANCE_ROWS - 1) / IMPORTANCE_ROWS;
     e->context = c;
     e->model = model;
-    e->posterior = posterior;
+    e->share = importance_share(refine, samples);
     e->samples = samples;
     e->chunk = (samples + tiles - 1) / tiles;
     e->group = IMPORTANCE_ROWS / e->chunk < ELB_IMPORTANCE_BLOCK ? IMPORTANCE_ROWS / e->chunk : ELB_IMPORTANCE_BLOCK;
     e->tail_size = elb_pareto_tail_size(samples);
     e->key = elb_stream_key(seed, ELB_FOR_ESTIMATE, 0);
-    elb_status status = importance_allocate(e);
+    elb_status status = importance_allocate(e, posterior, refine, seed);
     if (status != ELB_OK) {
         elb_importance_destroy(e);
         return status;
@@ -204,11 +241,18 @@ void elb_importance_watch(elb_importance *e, elb_importance_watch_fn watch, void
 {
     e->watch = watch;
     e->user = user;
+    elb_inference_watch(e->inference, watch != NULL ? importance_refining : NULL, e);
+}
+
+int64_t elb_importance_batch(const elb_importance *e)
+{
+    return elb_inference_batch(e->inference);
 }
 
 void elb_importance_destroy(elb_importance *e)
 {
     if (e == NULL) return;
+    elb_inference_destroy(e->inference);
     elb_tape_destroy(e->tape);
     elb_free(e->context, e->lambda);
     elb_free(e->context, e->kl);

@@ -1,6 +1,7 @@
 #include "posterior/posterior.h"
 
 #include <math.h>
+#include <string.h>
 
 extern const elb_posterior_type elb_posterior_ffg;
 
@@ -64,6 +65,15 @@ elb_status elb_posterior_reset(elb_posterior *q, uint64_t seed)
 elb_tensor *elb_encode(elb_posterior *q, elb_tape *t, elb_tensor *x)
 {
     return elb_named(q->type->encode(q, t, x), "encoder output");
+}
+
+void elb_mark_mean(const elb_posterior *q, elb_real *mark)
+{
+    memset(mark, 0, (size_t)q->local * sizeof *mark);
+    if (q->type->mark_mean != NULL)
+        q->type->mark_mean(q, mark);
+    else
+        for (int64_t i = 0; i < q->latent; i++) mark[i] = 1;
 }
 
 static elb_draw posterior_named(elb_draw d)

@@ -31,7 +31,7 @@ typedef struct elb_posterior_type {
     void (*reset)(elb_posterior *q, const elb_kernels *k, uint64_t key); /* REQUIRED: their start */
     elb_tensor *(*encode)(elb_posterior *q, elb_tape *t, elb_tensor *x); /* REQUIRED: [B,D] -> lambda [B,P] */
     elb_draw (*sample)(elb_posterior *q, elb_tape *t, elb_tensor *lambda, const elb_noise *noise,
-                       elb_log_q log_q);                                            /* REQUIRED: equal shares */
+                       elb_log_q log_q); /* REQUIRED: equal shares */
     elb_draw (*strata)(elb_posterior *q, elb_tape *t, elb_tensor *lambda, const elb_noise *noise,
                        elb_log_q log_q); /* OPTIONAL, mixtures: noise->samples from EVERY component, with shares through
                                             which the gradient reaches the weights */
@@ -40,8 +40,11 @@ typedef struct elb_posterior_type {
     elb_tensor *(*log_density)(elb_posterior *q, elb_tape *t, elb_tensor *lambda, elb_tensor *z); /* OPTIONAL: [S,B] */
     elb_tensor *(*kl_to_prior)(elb_posterior *q, elb_tape *t, elb_tensor *lambda); /* OPTIONAL: closed form per
                                                                                        coordinate, [B,Z] */
-    elb_tensor *(*uncertainty)(elb_posterior *q, elb_tape *t, elb_tensor *x);      /* OPTIONAL: how little lambda(x) is to
+    elb_tensor *(*uncertainty)(elb_posterior *q, elb_tape *t, elb_tensor *x); /* OPTIONAL: how little lambda(x) is to
                                                                                        be trusted, a score per datum [B] */
+    void (*mark_mean)(const elb_posterior *q,
+                      elb_real *mark); /* OPTIONAL: mark [P], all 0, becomes 1 where lambda holds
+                                                                  means; without it they are the first Z */
 } elb_posterior_type;
 
 extern const elb_posterior_type *const elb_posterior_types[]; /* NULL at the end */
@@ -67,6 +70,8 @@ elb_status elb_posterior_reset(elb_posterior *q, uint64_t seed);
 
 elb_tensor *elb_encode(elb_posterior *q, elb_tape *t, elb_tensor *x);
 elb_draw elb_sample(elb_posterior *q, elb_tape *t, elb_tensor *lambda, const elb_noise *noise, elb_log_q log_q);
+/* mark [P] becomes 1 where lambda holds the mean, or every component's, and 0 elsewhere. */
+void elb_mark_mean(const elb_posterior *q, elb_real *mark);
 /* What a loss is averaged over: strata where the family has them, else samples. */
 elb_draw elb_sample_strata(elb_posterior *q, elb_tape *t, elb_tensor *lambda, const elb_noise *noise, elb_log_q log_q);
 /* Averages over the samples of a draw, by their shares: value [S,B] -> [B]. */

@@ -19,6 +19,7 @@ typedef struct bench {
     elb_objective objective;
     elb_optimizer optimizer;
     elb_importance *importance;
+    elb_refiner *refiner;
     elb_step step;
     int64_t *indices; /* [BENCH_IMAGES] */
     elb_real *x;      /* [batch, D] */
@@ -80,8 +81,7 @@ static elb_status bench_iwae(bench *b)
 static elb_status bench_svi(bench *b)
 {
     memset(b->lambda, 0, (size_t)(b->settings.batch * b->vae->posterior->local) * sizeof *b->lambda);
-    elb_refine_settings how = {.steps = b->settings.samples, .rate = 1e-2, .seed = 1};
-    return elb_refine(b->vae->model, b->vae->posterior, b->settings.batch, b->step.datum, b->x, &how, b->lambda);
+    return elb_refiner_run(b->refiner, 1, b->settings.batch, b->step.datum, b->x, b->lambda);
 }
 
 static elb_status bench_random(bench *b)
@@ -173,7 +173,9 @@ static elb_status bench_open(bench *b, const elb_config *config, int64_t data)
     elb_objective_init(&b->objective, &config->objective);
     elb_optimizer_init(&b->optimizer, c, &config->optimizer);
     for (int i = 0; i < ELB_VAE_BLOCKS; i++) ELB_TRY(elb_optimizer_add(&b->optimizer, elb_vae_block(b->vae, i)));
-    ELB_TRY(elb_importance_create(c, b->vae->model, b->vae->posterior, b->settings.samples, 1, &b->importance));
+    ELB_TRY(elb_importance_create(c, b->vae->model, b->vae->posterior, NULL, b->settings.samples, 1, &b->importance));
+    elb_refine_options adam = {.steps = b->settings.samples, .rate = 1e-2, .samples = 1};
+    ELB_TRY(elb_refiner_create(b->vae->model, b->vae->posterior, &adam, &b->refiner));
     b->step = (elb_step){.vae = b->vae, .data = b->data, .objective = &b->objective, .optimizer = &b->optimizer};
     ELB_TRY(elb_tape_create(c, &b->step.tape));
     b->step.datum = elb_alloc(c, batch, sizeof *b->step.datum);
@@ -195,6 +197,7 @@ static void bench_close(bench *b)
 {
     elb_context *c = b->context;
     elb_importance_destroy(b->importance);
+    elb_refiner_destroy(b->refiner);
     elb_tape_destroy(b->step.tape);
     elb_optimizer_free(&b->optimizer);
     elb_vae_destroy(b->vae);

@@ -13,7 +13,7 @@ typedef struct elb_block {
 /* Anything but ELB_OK ends the walk. */
 typedef elb_status (*elb_block_fn)(void *user, const elb_block *block);
 
-/* Visits the first `limit` data (0: all), at most `batch` at a time (0 or more than ELB_IMPORTANCE_BLOCK: that many).
+/* Visits the first `limit` data (0: all), at most `batch` at a time (0: ELB_IMPORTANCE_BLOCK).
  * What the block points at lasts until `visit` returns. Errors: ELB_MEMORY; what `visit` returned. */
 elb_status elb_blocks_visit(const elb_vae *vae, const elb_dataset *dataset, int64_t limit, int64_t batch,
                             elb_block_fn visit, void *user);

@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "infer/importance.h"
+#include "infer/inference.h"
 #include "run/blocks.h"
 #include "run/schedule.h"
 #include "run/trainer.h"
@@ -41,46 +42,72 @@ elb_status elb_trainer_log(elb_trainer *t, const char *event, json_t *object)
 
 /* --- what is measured at the end of an epoch ------------------------------------------------------------------------- */
 
-static elb_status epoch_means(const elb_vae *vae, const elb_dataset *data, elb_tape *tape, elb_real *x, int64_t *units)
+/* How many columns of the means [n,Z] vary over the data. */
+static int64_t epoch_count_active(const elb_tensor *mean)
 {
-    int64_t n = elb_dataset_count(data) < EPOCH_ACTIVE_DATA ? elb_dataset_count(data) : EPOCH_ACTIVE_DATA;
-    elb_batch_spec spec = elb_config_batch_spec(vae->config, 0);
-    elb_dataset_batch(data, elb_tape_machine(tape)->kernels, &spec, NULL, n, x);
-    elb_tensor *in = elb_leaf(tape, "data", x, NULL, 2, (int64_t[]){n, vae->model->data});
-    elb_tensor *mean = vae->posterior->type->mean(vae->posterior, tape, elb_encode(vae->posterior, tape, in));
-    ELB_TRY(elb_tape_run(tape, NULL));
-    *units = 0;
+    int64_t n = mean->rows, units = 0;
     for (int64_t u = 0; u < mean->cols; u++) {
         double sum = 0, square = 0;
         for (int64_t i = 0; i < n; i++) sum += (double)mean->data[i * mean->cols + u];
         for (int64_t i = 0; i < n; i++) square += pow((double)mean->data[i * mean->cols + u] - sum / (double)n, 2);
-        *units += square / (double)n > EPOCH_ACTIVE_VARIANCE;
+        units += square / (double)n > EPOCH_ACTIVE_VARIANCE;
     }
+    return units;
+}
+
+typedef struct epoch_units {
+    const elb_vae *vae;
+    elb_inference *inference;
+    elb_tape *tape;
+    elb_real *lambda; /* [EPOCH_ACTIVE_DATA, P] */
+    int64_t units;
+} epoch_units;
+
+static elb_status epoch_units_block(void *user, const elb_block *b)
+{
+    epoch_units *e = user;
+    elb_posterior *q = elb_inference_family(e->inference);
+    ELB_TRY(elb_inference_run(e->inference, b->count, b->datum, b->x, e->lambda));
+    elb_tensor *lambda = elb_leaf(e->tape, "local parameters", e->lambda, NULL, 2, (int64_t[]){b->count, q->local});
+    elb_tensor *mean = q->type->mean(q, e->tape, lambda);
+    ELB_TRY(elb_tape_run(e->tape, NULL));
+    e->units = epoch_count_active(mean);
     return ELB_OK;
+}
+
+static elb_status epoch_units_measure(epoch_units *e, const elb_dataset *data)
+{
+    const elb_vae *v = e->vae;
+    uint64_t seed = (uint64_t)v->config->top.seed;
+    ELB_TRY(elb_tape_create(v->context, &e->tape));
+    ELB_TRY(elb_inference_create(v->context, v->model, v->posterior, &v->config->refine, seed, &e->inference));
+    e->lambda = elb_alloc(v->context, EPOCH_ACTIVE_DATA * elb_inference_family(e->inference)->local, sizeof *e->lambda);
+    if (e->lambda == NULL) return ELB_MEMORY;
+    return elb_blocks_visit(v, data, EPOCH_ACTIVE_DATA, EPOCH_ACTIVE_DATA, epoch_units_block, e);
 }
 
 elb_status elb_active_units(const elb_vae *vae, const elb_dataset *data, int64_t *units)
 {
-    elb_tape *tape;
-    ELB_TRY(elb_tape_create(vae->context, &tape));
-    elb_real *x = elb_alloc(vae->context, EPOCH_ACTIVE_DATA * vae->model->data, sizeof *x);
-    elb_status status = x != NULL ? epoch_means(vae, data, tape, x, units) : ELB_MEMORY;
-    elb_free(vae->context, x);
-    elb_tape_destroy(tape);
+    epoch_units e = {.vae = vae};
+    elb_status status = epoch_units_measure(&e, data);
+    elb_free(vae->context, e.lambda);
+    elb_inference_destroy(e.inference);
+    elb_tape_destroy(e.tape);
+    *units = e.units;
     return status;
 }
 
 typedef struct epoch_validation {
     elb_importance *importance;
-    double total; /* of the ELBO */
+    elb_importance_result *results; /* of one block */
+    double total;                   /* of the ELBO */
 } epoch_validation;
 
 static elb_status epoch_validate_block(void *user, const elb_block *block)
 {
     epoch_validation *v = user;
-    elb_importance_result results[ELB_IMPORTANCE_BLOCK];
-    ELB_TRY(elb_importance_block(v->importance, block->count, block->datum, block->x, results));
-    for (int64_t i = 0; i < block->count; i++) v->total += results[i].elbo;
+    ELB_TRY(elb_importance_block(v->importance, block->count, block->datum, block->x, v->results));
+    for (int64_t i = 0; i < block->count; i++) v->total += v->results[i].elbo;
     return ELB_OK;
 }
 
@@ -88,8 +115,13 @@ elb_status elb_validation_elbo(const elb_vae *vae, const elb_dataset *data, doub
 {
     epoch_validation v = {.total = 0};
     uint64_t seed = (uint64_t)vae->config->top.seed;
-    ELB_TRY(elb_importance_create(vae->context, vae->model, vae->posterior, 1, seed, &v.importance));
-    elb_status status = elb_blocks_visit(vae, data, 0, 0, epoch_validate_block, &v);
+    ELB_TRY(
+        elb_importance_create(vae->context, vae->model, vae->posterior, &vae->config->refine, 1, seed, &v.importance));
+    int64_t batch = elb_importance_batch(v.importance);
+    v.results = elb_alloc(vae->context, batch, sizeof *v.results);
+    elb_status status =
+        v.results != NULL ? elb_blocks_visit(vae, data, 0, batch, epoch_validate_block, &v) : ELB_MEMORY;
+    elb_free(vae->context, v.results);
     elb_importance_destroy(v.importance);
     *elbo = v.total / (double)elb_dataset_count(data);
     return status;

@@ -26,6 +26,7 @@ typedef struct evaluate_job {
     const elb_dataset *dataset;
     const elb_evaluate_settings *settings;
     elb_importance *importance;
+    elb_importance_result *results; /* of one block */
     elb_reporter reporter;
     int64_t n, block;                    /* data in all, and in the block that is being weighed */
     elb_moments value, elbo, ess, k_hat; /* value: of the estimator asked for; k_hat: where it is finite */
@@ -71,7 +72,7 @@ static elb_status evaluate_watch(void *user, double done)
 static elb_status evaluate_block(void *user, const elb_block *block)
 {
     evaluate_job *j = user;
-    elb_importance_result results[ELB_IMPORTANCE_BLOCK];
+    elb_importance_result *results = j->results;
     j->block = block->count;
     elb_status status = elb_importance_block(j->importance, block->count, block->datum, block->x, results);
     if (status != ELB_OK && status == j->reporter.asked) return status;
@@ -136,12 +137,18 @@ static elb_status evaluate_check(const elb_vae *vae, const elb_dataset *dataset,
 }
 
 /* The noise of a few data at a time keeps progress and interruption prompt; one encoder pass over them costs little
- * beside their samples. */
-static int64_t evaluate_batch(const elb_evaluate_settings *s)
+ * beside their samples. Data that are refined together are many, and the watcher is asked at every step. */
+static int64_t evaluate_batch(const evaluate_job *j, const elb_refine_options *refine)
 {
-    int64_t batch = EVALUATE_BLOCK_SAMPLES / s->samples;
-    if (s->batch > 0) return s->batch;
-    return batch > EVALUATE_LEAST_BATCH ? batch : EVALUATE_LEAST_BATCH;
+    const elb_evaluate_settings *s = j->settings;
+    int64_t batch = EVALUATE_BLOCK_SAMPLES / s->samples, most = elb_importance_batch(j->importance);
+    if (batch < EVALUATE_LEAST_BATCH) batch = EVALUATE_LEAST_BATCH;
+    if (s->batch > 0)
+        batch = s->batch;
+    else if (refine->steps > 0)
+        batch = most;
+    if (batch > most) batch = most;
+    return batch < j->n ? batch : j->n;
 }
 
 static void evaluate_conclude(const evaluate_job *j, elb_evaluation *r)
@@ -168,10 +175,14 @@ static void evaluate_conclude(const evaluate_job *j, elb_evaluation *r)
 static elb_status evaluate_run(elb_vae *vae, evaluate_job *j, elb_evaluation *result)
 {
     const elb_evaluate_settings *s = j->settings;
-    ELB_TRY(elb_importance_create(j->context, vae->model, vae->posterior, s->samples, s->seed, &j->importance));
+    const elb_refine_options *refine = &vae->config->refine;
+    ELB_TRY(elb_importance_create(j->context, vae->model, vae->posterior, refine, s->samples, s->seed, &j->importance));
     elb_importance_watch(j->importance, evaluate_watch, j);
+    int64_t batch = evaluate_batch(j, refine);
+    j->results = elb_alloc(j->context, batch, sizeof *j->results);
+    if (j->results == NULL) return ELB_MEMORY;
     ELB_TRY(evaluate_table_open(j));
-    elb_status status = elb_blocks_visit(vae, j->dataset, j->n, evaluate_batch(s), evaluate_block, j);
+    elb_status status = elb_blocks_visit(vae, j->dataset, j->n, batch, evaluate_block, j);
     bool asked = status != ELB_OK && status == j->reporter.asked;
     if (status == ELB_OK || asked) elb_reporter_finish(&j->reporter, j->value.count);
     ELB_TRY(status);
@@ -191,6 +202,7 @@ elb_status elb_evaluate(elb_vae *vae, const elb_dataset *dataset, const elb_eval
     j.reporter = elb_reporter_start(settings->progress, settings->user, "evaluating", 0, j.n);
     elb_status status = evaluate_run(vae, &j, result);
     elb_importance_destroy(j.importance);
+    elb_free(j.context, j.results);
     elb_free(j.context, j.table.elbo);
     elb_free(j.context, j.table.index);
     return status;

@@ -106,7 +106,7 @@ elb_status elb_oracle_estimates(elb_oracle *o, int64_t count, int64_t samples, u
 {
     elb_importance *e;
     *estimate = (elb_oracle_estimate){.elbo = {0}};
-    ELB_TRY(elb_importance_create(o->model->context, o->model, o->posterior, samples, seed, &e));
+    ELB_TRY(elb_importance_create(o->model->context, o->model, o->posterior, NULL, samples, seed, &e));
     elb_status status = oracle_walk(e, o->facts->x, count, estimate);
     elb_importance_destroy(e);
     return status;

@@ -4,6 +4,7 @@
 
 #include "data/table_writer.h"
 #include "infer/importance.h"
+#include "infer/inference.h"
 #include "run/blocks.h"
 #include "task/image.h"
 
@@ -17,6 +18,8 @@ typedef struct pictures_job {
     const elb_picture_settings *settings;
     const elb_machine *machine;
     elb_tape *tape;
+    elb_inference *inference; /* reconstructions only, like what is said to be so below */
+    elb_real *lambda;         /* [batch of inference, P] */
     int64_t count;
     elb_real *original, *shown;    /* [count,D]; original: reconstructions only */
     elb_real *z;                   /* [count,Z] */
@@ -90,17 +93,17 @@ static void pictures_compare(pictures_job *j, int64_t first, int64_t count)
 static elb_status pictures_reconstruct_block(void *user, const elb_block *b)
 {
     pictures_job *j = user;
-    elb_posterior *q = j->vae->posterior;
+    elb_posterior *q = elb_inference_family(j->inference);
     elb_noise noise = pictures_noise(j, b->datum);
+    ELB_TRY(elb_inference_run(j->inference, b->count, b->datum, b->x, j->lambda));
     ELB_TRY(elb_tape_reset(j->tape));
-    elb_tensor *x = elb_leaf(j->tape, "data", b->x, NULL, 2, (int64_t[]){b->count, j->vae->model->data});
-    elb_tensor *lambda = elb_encode(q, j->tape, x);
+    elb_tensor *lambda = elb_leaf(j->tape, "local parameters", j->lambda, NULL, 2, (int64_t[]){b->count, q->local});
     elb_tensor *mean = q->type->mean(q, j->tape, lambda);
     elb_tensor *spread = q->type->log_variance != NULL ? q->type->log_variance(q, j->tape, lambda) : NULL;
     elb_tensor *z = j->settings->mean_latent ? mean : elb_sample(q, j->tape, lambda, &noise, ELB_LOG_Q_NONE).z;
     elb_tensor *out = elb_model_decode(j->vae->model, j->tape, z);
     ELB_TRY(elb_tape_run(j->tape, NULL));
-    pictures_keep(j->original, b->first, x);
+    memcpy(j->original + b->first * j->vae->model->data, b->x, (size_t)(b->count * j->vae->model->data) * sizeof *b->x);
     pictures_keep(j->mean, b->first, mean);
     pictures_keep(j->log_variance, b->first, spread);
     pictures_keep(j->z, b->first, z);
@@ -182,8 +185,13 @@ static elb_status pictures_open(pictures_job *j)
 
 static elb_status pictures_open_reconstruction(pictures_job *j)
 {
-    const elb_posterior *q = j->vae->posterior;
+    elb_vae *v = j->vae;
     ELB_TRY(pictures_open(j));
+    ELB_TRY(
+        elb_inference_create(v->context, v->model, v->posterior, &v->config->refine, j->settings->seed, &j->inference));
+    const elb_posterior *q = elb_inference_family(j->inference);
+    j->lambda = elb_alloc(v->context, elb_inference_batch(j->inference) * q->local, sizeof *j->lambda);
+    if (j->lambda == NULL) return ELB_MEMORY;
     ELB_TRY(pictures_alloc(j, j->vae->model->data, &j->original));
     ELB_TRY(pictures_alloc(j, q->latent, &j->mean));
     if (q->type->log_variance != NULL) ELB_TRY(pictures_alloc(j, q->latent, &j->log_variance));
@@ -195,6 +203,8 @@ static void pictures_close(pictures_job *j)
 {
     elb_context *c = j->vae->context;
     elb_tape_destroy(j->tape);
+    elb_inference_destroy(j->inference);
+    elb_free(c, j->lambda);
     elb_free(c, j->original);
     elb_free(c, j->shown);
     elb_free(c, j->z);
@@ -222,7 +232,9 @@ elb_status elb_reconstruct_images(elb_vae *vae, const elb_dataset *dataset, cons
     ELB_TRY(elb_vae_check_data(vae, vae->config, dataset));
     if (j.count > elb_dataset_count(dataset)) j.count = elb_dataset_count(dataset);
     elb_status status = pictures_open_reconstruction(&j);
-    if (status == ELB_OK) status = elb_blocks_visit(vae, dataset, j.count, 0, pictures_reconstruct_block, &j);
+    if (status == ELB_OK)
+        status =
+            elb_blocks_visit(vae, dataset, j.count, elb_inference_batch(j.inference), pictures_reconstruct_block, &j);
     if (status == ELB_OK) status = pictures_write(&j);
     pictures_close(&j);
     return status;

@@ -32,7 +32,12 @@ static bool linear_trains(const elb_tensor *y)
  * thread reads the whole batch. */
 static bool linear_by_rows(const elb_tensor *y)
 {
-    return y->rows >= (linear_trains(y) ? LINEAR_ROWS : LINEAR_FROZEN_ROWS);
+    return elb_tape_rows_fixed(y->tape) || y->rows >= (linear_trains(y) ? LINEAR_ROWS : LINEAR_FROZEN_ROWS);
+}
+
+static linear_tiling linear_fixed_tiling(int64_t rows, int64_t cols)
+{
+    return (linear_tiling){LINEAR_FIXED_ROWS, cols, linear_divide_up(rows, LINEAR_FIXED_ROWS), 1};
 }
 
 /* Row tiles of at most LINEAR_ROWS rows, an even number of them. */
@@ -69,8 +74,7 @@ static elb_activation linear_activation(const elb_tensor *y)
 
 static linear_tiling linear_forward_tiling(const elb_tensor *y)
 {
-    if (elb_tape_rows_fixed(y->tape))
-        return (linear_tiling){LINEAR_FIXED_ROWS, y->cols, linear_divide_up(y->rows, LINEAR_FIXED_ROWS), 1};
+    if (elb_tape_rows_fixed(y->tape)) return linear_fixed_tiling(y->rows, y->cols);
     if (2 * y->rows * y->cols * y->in[0]->cols < LINEAR_FEW_FLOPS) return (linear_tiling){y->rows, y->cols, 1, 1};
     if (linear_by_rows(y)) return linear_row_tiling(y->rows, y->cols);
     int64_t begin, end;
@@ -187,10 +191,30 @@ static void linear_sum_shares(const elb_kernels *k, elb_tensor *y, int64_t tile)
     for (int64_t i = 0; i < elb_weight_tiles(y->in[1]); i++) k->axpy(n, 1, linear_share(y, i) + at, x->grad + at);
 }
 
+static linear_tiling linear_dx_tiling(const elb_tensor *y)
+{
+    return elb_tape_rows_fixed(y->tape) ? linear_fixed_tiling(y->rows, y->in[0]->cols)
+                                        : linear_row_tiling(y->rows, y->in[0]->cols);
+}
+
 static int64_t linear_dx_tiles(const elb_tensor *y)
 {
     if (!y->in[0]->needs_grad) return 0;
-    return linear_shares(y) ? elb_row_tiles(y->in[0]) : linear_row_tiling(y->rows, y->in[0]->cols).row_tiles;
+    return linear_shares(y) ? elb_row_tiles(y->in[0]) : linear_count(linear_dx_tiling(y));
+}
+
+/* As linear_forward_padded, on the way back. */
+static void linear_dx_padded(const elb_kernels *k, elb_tensor *y, int64_t row, int64_t rows)
+{
+    const elb_tensor *x = y->in[0], *w = y->in[1];
+    elb_real *in = y->scratch, *out = in + LINEAR_FIXED_ROWS * y->cols, *dx = x->grad + row * x->cols;
+    memcpy(in, y->grad + row * y->cols, (size_t)(rows * y->cols) * sizeof *in);
+    memset(in + rows * y->cols, 0, (size_t)((LINEAR_FIXED_ROWS - rows) * y->cols) * sizeof *in);
+    memset(out, 0, (size_t)(LINEAR_FIXED_ROWS * x->cols) * sizeof *out);
+    if (y->accumulate[0]) memcpy(out, dx, (size_t)(rows * x->cols) * sizeof *out);
+    k->gemm(false, false, LINEAR_FIXED_ROWS, x->cols, y->cols, in, y->cols, w->data, x->cols, y->accumulate[0] ? 1 : 0,
+            out, x->cols);
+    memcpy(dx, out, (size_t)(rows * x->cols) * sizeof *out);
 }
 
 static void linear_dx(const elb_kernels *k, elb_tensor *y, int64_t tile)
@@ -200,7 +224,11 @@ static void linear_dx(const elb_kernels *k, elb_tensor *y, int64_t tile)
         return;
     }
     const elb_tensor *x = y->in[0], *w = y->in[1];
-    linear_block at = linear_block_at(linear_row_tiling(y->rows, x->cols), y->rows, x->cols, tile);
+    linear_block at = linear_block_at(linear_dx_tiling(y), y->rows, x->cols, tile);
+    if (elb_tape_rows_fixed(y->tape) && at.rows < LINEAR_FIXED_ROWS) {
+        linear_dx_padded(k, y, at.row, at.rows);
+        return;
+    }
     k->gemm(false, false, at.rows, x->cols, y->cols, y->grad + at.row * y->cols, y->cols, w->data, x->cols,
             y->accumulate[0] ? 1 : 0, x->grad + at.row * x->cols, x->cols);
 }

@@ -72,8 +72,8 @@ elb_status elb_tape_run(elb_tape *t, elb_tensor *loss);
 elb_context *elb_tape_context(const elb_tape *t);
 const elb_machine *elb_tape_machine(const elb_tape *t);
 int64_t elb_tape_bytes(const elb_tape *t); /* heap memory held */
-/* Rows of every elb_linear are computed in blocks of one fixed height, so that a row's bits do not depend on how many
- * rows there are. Slower for small batches; evaluation uses it. */
+/* Rows of every elb_linear, and of its input's gradient, are computed in blocks of one fixed height, so that a row's bits
+ * do not depend on how many rows there are. Slower for small batches; evaluation uses it. */
 void elb_tape_fix_rows(elb_tape *t);
 bool elb_tape_rows_fixed(const elb_tape *t);
 

@@ -118,7 +118,7 @@ static elb_importance_result estimated(elb_context *c, const elb_vae *vae, const
     elb_importance *e;
     elb_importance_result mean = {0, 0, 0, 0}, block[ELB_IMPORTANCE_BLOCK];
     uint64_t datum[ELB_IMPORTANCE_BLOCK];
-    assert_int_equal(elb_importance_create(c, vae->model, vae->posterior, 32, 5, &e), ELB_OK);
+    assert_int_equal(elb_importance_create(c, vae->model, vae->posterior, NULL, 32, 5, &e), ELB_OK);
     for (int64_t first = 0; first < n; first += ELB_IMPORTANCE_BLOCK) {
         int64_t count = n - first < ELB_IMPORTANCE_BLOCK ? n - first : ELB_IMPORTANCE_BLOCK;
         for (int64_t i = 0; i < count; i++) datum[i] = (uint64_t)(first + i);

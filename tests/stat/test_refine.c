@@ -44,9 +44,12 @@ static void copies_start(copies *m, const double *mean, const double *variance)
 
 static void refine(copies *m, int64_t steps, double rate, uint64_t seed)
 {
-    elb_refine_settings how = {.steps = steps, .rate = rate, .seed = seed};
-    elb_status status = elb_refine(m->oracle.model, m->oracle.posterior, COPIES, m->datum, m->x, &how, m->lambda);
-    if (status != ELB_OK) fail_msg("%s", elb_context_message(m->oracle.model->context));
+    elb_refine_options how = {.steps = steps, .rate = rate, .samples = 1};
+    elb_refiner *r;
+    assert_int_equal(elb_refiner_create(m->oracle.model, m->oracle.posterior, &how, &r), ELB_OK);
+    if (elb_refiner_run(r, seed, COPIES, m->datum, m->x, m->lambda) != ELB_OK)
+        fail_msg("%s", elb_context_message(m->oracle.model->context));
+    elb_refiner_destroy(r);
 }
 
 /* ELBO of N(m, diag e^s) in the linear-Gaussian model, in double. */
@@ -156,11 +159,17 @@ static support_vae *network(elb_context *c)
     return v;
 }
 
-static elb_status refine_some(support_vae *v, int64_t first, int64_t count, const elb_refine_settings *how,
+enum { KEY = 5 };
+
+static elb_status refine_some(support_vae *v, int64_t first, int64_t count, const elb_refine_options *how,
                               elb_real *lambda)
 {
-    return elb_refine(v->model, v->posterior, count, v->datum + first, v->x + first * DATA, how,
-                      lambda + first * LOCAL);
+    elb_refiner *r;
+    elb_status status = elb_refiner_create(v->model, v->posterior, how, &r);
+    if (status != ELB_OK) return status;
+    status = elb_refiner_run(r, KEY, count, v->datum + first, v->x + first * DATA, lambda + first * LOCAL);
+    elb_refiner_destroy(r);
+    return status;
 }
 
 /* A datum alone goes the way it goes among others, but for rounding: the gradient is its own. */
@@ -170,13 +179,14 @@ static void test_batch(void **state)
     elb_context *c = support_context(NULL);
     support_vae *v = network(c);
     elb_real together[BATCH * LOCAL] = {0}, alone[BATCH * LOCAL] = {0}, other[BATCH * LOCAL] = {0};
-    elb_refine_settings how = {.steps = 50, .rate = 1e-2, .seed = 5};
+    elb_refine_options how = {.steps = 50, .rate = 1e-2, .samples = 1};
     assert_int_equal(refine_some(v, 0, BATCH, &how, together), ELB_OK);
     for (int i = 0; i < BATCH; i++) assert_int_equal(refine_some(v, i, 1, &how, alone), ELB_OK);
     for (int i = 0; i < BATCH * LOCAL; i++) support_assert_near((double)alone[i], (double)together[i], 1e-4, 0);
-    how.seed = 6;
+    v->datum[0] = 99;
     assert_int_equal(refine_some(v, 0, BATCH, &how, other), ELB_OK);
-    assert_memory_not_equal(other, together, sizeof other);
+    assert_memory_not_equal(other, together, LOCAL * sizeof *other); /* by other noise */
+    assert_memory_equal(other + LOCAL, together + LOCAL, (BATCH - 1) * LOCAL * sizeof *other);
     support_vae_destroy(v);
     support_context_end(c, NULL);
 }
@@ -220,7 +230,7 @@ static void test_frozen(void **state)
         grads[b] = malloc((size_t)p->size * sizeof **grads);
         memcpy(grads[b], p->grad, (size_t)p->size * sizeof **grads);
     }
-    elb_refine_settings how = {.steps = 20, .rate = 1e-2};
+    elb_refine_options how = {.steps = 20, .rate = 1e-2, .samples = 1};
     assert_int_equal(refine_some(v, 0, BATCH, &how, lambda), ELB_OK);
     for (int b = 0; b < SUPPORT_VAE_BLOCKS; b++) {
         elb_params *p = support_vae_block(v, b);
@@ -242,7 +252,7 @@ static void test_no_allocation_per_step(void **state)
     elb_context *c = support_context(&f);
     support_vae *v = network(c);
     elb_real lambda[BATCH * LOCAL] = {0};
-    elb_refine_settings how = {.steps = 1, .rate = 1e-2};
+    elb_refine_options how = {.steps = 1, .rate = 1e-2, .samples = 1};
     assert_int_equal(refine_some(v, 0, BATCH, &how, lambda), ELB_OK); /* the machine is made at the first call */
     int64_t before = f.allocations;
     assert_int_equal(refine_some(v, 0, BATCH, &how, lambda), ELB_OK);
@@ -260,16 +270,19 @@ static void test_refusals(void **state)
     elb_context *c = support_context(NULL);
     support_vae *v = network(c);
     elb_real lambda[BATCH * LOCAL] = {0}, zero[BATCH * LOCAL] = {0};
-    static const elb_refine_settings bad[] = {{.steps = -1, .rate = 1},
-                                              {.steps = 1, .rate = 0},
-                                              {.steps = 1, .rate = NAN},
-                                              {.steps = 1, .rate = INFINITY},
-                                              {.steps = INT64_C(1) << 32, .rate = 1}};
-    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
-        assert_int_equal(refine_some(v, 0, BATCH, &bad[i], lambda), ELB_USAGE);
+    static const elb_refine_options rates[] = {{.steps = 1, .rate = 0, .samples = 1},
+                                               {.steps = 1, .rate = NAN, .samples = 1},
+                                               {.steps = 1, .rate = INFINITY, .samples = 1}};
+    static const elb_refine_options counts[] = {{.steps = -1, .rate = 1, .samples = 1},
+                                                {.steps = 1, .rate = 1, .samples = 0},
+                                                {.steps = INT64_C(1) << 31, .rate = 1, .samples = 2}};
+    for (size_t i = 0; i < sizeof rates / sizeof *rates; i++) {
+        assert_int_equal(refine_some(v, 0, BATCH, &rates[i], lambda), ELB_USAGE);
         support_assert_message(c, "of a rate above 0");
+        assert_int_equal(refine_some(v, 0, BATCH, &counts[i], lambda), ELB_USAGE);
+        support_assert_message(c, "samples in all at most");
     }
-    elb_refine_settings how = {.steps = 0, .rate = 1};
+    elb_refine_options how = {.steps = 0, .rate = 1, .samples = 1};
     assert_int_equal(refine_some(v, 0, BATCH, &how, lambda), ELB_OK);
     assert_memory_equal(lambda, zero, sizeof lambda);
     v->x[3] = NAN;
@@ -289,7 +302,7 @@ static void test_allocation_failures(void **state)
     elb_context *c = support_context(&f);
     support_vae *v = network(c);
     elb_real lambda[BATCH * LOCAL] = {0};
-    elb_refine_settings how = {.steps = 2, .rate = 1e-2};
+    elb_refine_options how = {.steps = 2, .rate = 1e-2, .samples = 1};
     elb_status status = ELB_MEMORY;
     int64_t n = 0, live = f.live;
     while (status != ELB_OK) {

@@ -47,7 +47,7 @@ static void check_against_direct(const char *settings, double scale, int64_t sam
     support_vae_fill_data(v, 4);
     elb_importance *e;
     elb_importance_result streamed[BATCH];
-    assert_int_equal(elb_importance_create(c, v->model, v->posterior, samples, 9, &e), ELB_OK);
+    assert_int_equal(elb_importance_create(c, v->model, v->posterior, NULL, samples, 9, &e), ELB_OK);
     assert_int_equal(elb_importance_block(e, BATCH, v->datum, v->x, streamed), ELB_OK);
     elb_importance_destroy(e);
 
@@ -105,7 +105,7 @@ static void test_one_sample(void **state)
     support_vae_fill_data(v, 2);
     elb_importance *e;
     elb_importance_result r[BATCH];
-    assert_int_equal(elb_importance_create(c, v->model, v->posterior, 1, 1, &e), ELB_OK);
+    assert_int_equal(elb_importance_create(c, v->model, v->posterior, NULL, 1, 1, &e), ELB_OK);
     assert_int_equal(elb_importance_block(e, BATCH, v->datum, v->x, r), ELB_OK);
     for (int i = 0; i < BATCH; i++) {
         support_assert_near(r[i].ess, 1, 1e-12, 0);
@@ -136,7 +136,7 @@ static void check_rows(const char *kernels, const char *hidden, int64_t samples)
     support_vae_fill_data(v, 6);
     elb_importance *e;
     elb_importance_result together[ELB_IMPORTANCE_BLOCK], alone[ELB_IMPORTANCE_BLOCK];
-    assert_int_equal(elb_importance_create(c, v->model, v->posterior, samples, 2, &e), ELB_OK);
+    assert_int_equal(elb_importance_create(c, v->model, v->posterior, NULL, samples, 2, &e), ELB_OK);
     assert_int_equal(elb_importance_block(e, ELB_IMPORTANCE_BLOCK, v->datum, v->x, together), ELB_OK);
     for (size_t i = 0; i < sizeof places / sizeof *places; i++) {
         int64_t at = places[i];
@@ -174,13 +174,13 @@ static void test_refusals(void **state)
     support_vae_fill(v, 1, 1);
     support_vae_fill_data(v, 2);
     elb_importance *e;
-    assert_int_equal(elb_importance_create(c, v->model, v->posterior, 0, 1, &e), ELB_USAGE);
+    assert_int_equal(elb_importance_create(c, v->model, v->posterior, NULL, 0, 1, &e), ELB_USAGE);
     support_assert_message(c, "number of samples must be in 1..");
     assert_null(e);
-    assert_int_equal(elb_importance_create(c, v->model, v->posterior, INT64_C(1) << 32, 1, &e), ELB_USAGE);
+    assert_int_equal(elb_importance_create(c, v->model, v->posterior, NULL, INT64_C(1) << 32, 1, &e), ELB_USAGE);
 
     elb_importance_result r[3];
-    assert_int_equal(elb_importance_create(c, v->model, v->posterior, 10, 1, &e), ELB_OK);
+    assert_int_equal(elb_importance_create(c, v->model, v->posterior, NULL, 10, 1, &e), ELB_OK);
     v->x[1 * 4 + 2] = NAN;
     assert_int_equal(elb_importance_block(e, 3, v->datum, v->x, r), ELB_NUMERIC);
     support_assert_message(c, "datum 1, counted from 0, are not finite");
@@ -204,7 +204,7 @@ static void test_no_weight(void **state)
     v->x[1] = sizeof(elb_real) == sizeof(float) ? (elb_real)1e30 : (elb_real)1e200;
     elb_importance *e;
     elb_importance_result r;
-    assert_int_equal(elb_importance_create(c, v->model, v->posterior, 3, 1, &e), ELB_OK);
+    assert_int_equal(elb_importance_create(c, v->model, v->posterior, NULL, 3, 1, &e), ELB_OK);
     assert_int_equal(elb_importance_block(e, 1, v->datum, v->x, &r), ELB_NUMERIC);
     elb_importance_destroy(e);
     support_vae_destroy(v);

@@ -1,0 +1,169 @@
+#include "infer/inference.h"
+
+#include <string.h>
+
+enum { INFERENCE_BATCH = 128 }; /* data encoded together */
+
+struct elb_inference {
+    elb_context *context;
+    elb_model *model;
+    elb_posterior *posterior; /* whose encoder is used */
+    elb_posterior *own;       /* a family without an encoder; NULL: lambda is the posterior's */
+    elb_refine_options options;
+    uint64_t key;
+    elb_tape *tape;       /* of the encoder */
+    elb_refiner *refiner; /* NULL: no step is taken */
+    int64_t first;        /* of the data given, where the present batch begins */
+    elb_refine_watch_fn watch;
+    void *user; /* watch's */
+};
+
+/* --- one batch --------------------------------------------------------------------------------------------------------- */
+
+/* lambda = [m, s] of the fully factorised Gaussian with the family's mean and variance. */
+static elb_status inference_keep_moments(elb_inference *i, elb_tensor *from, elb_real *lambda)
+{
+    const elb_posterior_type *type = i->posterior->type;
+    elb_tensor *m = type->mean(i->posterior, i->tape, from), *s = type->log_variance(i->posterior, i->tape, from);
+    ELB_TRY(elb_tape_run(i->tape, NULL));
+    for (int64_t b = 0; b < m->rows; b++) {
+        memcpy(lambda + 2 * b * m->cols, m->data + b * m->cols, (size_t)m->cols * sizeof *lambda);
+        memcpy(lambda + (2 * b + 1) * m->cols, s->data + b * m->cols, (size_t)m->cols * sizeof *lambda);
+    }
+    return ELB_OK;
+}
+
+static elb_status inference_encode(elb_inference *i, int64_t count, elb_real *x, elb_real *lambda)
+{
+    ELB_TRY(elb_tape_reset(i->tape));
+    elb_tensor *in = elb_leaf(i->tape, "data", x, NULL, 2, (int64_t[]){count, i->model->data});
+    elb_tensor *out = elb_encode(i->posterior, i->tape, in);
+    if (i->own != NULL && !elb_tape_failed(i->tape)) return inference_keep_moments(i, out, lambda);
+    ELB_TRY(elb_tape_run(i->tape, NULL));
+    memcpy(lambda, out->data, (size_t)(out->rows * out->cols) * sizeof *lambda);
+    return ELB_OK;
+}
+
+static elb_status inference_begin(elb_inference *i, int64_t count, elb_real *x, elb_real *lambda)
+{
+    int64_t data = i->model->data, local = elb_inference_family(i)->local;
+    if (i->options.start == ELB_REFINE_FROM_ZERO) {
+        memset(lambda, 0, (size_t)(count * local) * sizeof *lambda);
+        return ELB_OK;
+    }
+    for (int64_t at = 0; at < count; at += INFERENCE_BATCH) {
+        int64_t some = count - at < INFERENCE_BATCH ? count - at : INFERENCE_BATCH;
+        ELB_TRY(inference_encode(i, some, x + at * data, lambda + at * local));
+    }
+    return ELB_OK;
+}
+
+static elb_status inference_watch(void *user, const elb_refine_step *step)
+{
+    const elb_inference *i = user;
+    elb_refine_step seen = *step;
+    seen.first = i->first;
+    return i->watch(i->user, &seen);
+}
+
+elb_status elb_inference_run(elb_inference *i, int64_t count, const uint64_t *datum, elb_real *x, elb_real *lambda)
+{
+    int64_t data = i->model->data, local = elb_inference_family(i)->local, batch = elb_inference_batch(i);
+    for (i->first = 0; i->first < count; i->first += batch) {
+        int64_t at = i->first, some = count - at < batch ? count - at : batch;
+        ELB_TRY(inference_begin(i, some, x + at * data, lambda + at * local));
+        if (i->refiner != NULL)
+            ELB_TRY(elb_refiner_run(i->refiner, i->key, some, datum + at, x + at * data, lambda + at * local));
+    }
+    return ELB_OK;
+}
+
+/* --- what it is made of -------------------------------------------------------------------------------------------------- */
+
+static const elb_posterior_type *inference_ffg(int *index)
+{
+    for (*index = 0; strcmp(elb_posterior_types[*index]->name, "ffg") != 0;) ++*index;
+    return elb_posterior_types[*index];
+}
+
+/* The family changed to a Gaussian: one that takes its lambda from elsewhere needs no memory for an encoder. */
+static elb_status inference_change_family(elb_inference *i)
+{
+    const elb_posterior *q = i->posterior;
+    elb_posterior_options options = q->options;
+    if (inference_ffg(&options.type) == q->type) return ELB_OK;
+    if (q->type->log_variance == NULL)
+        return elb_fail(
+            i->context, ELB_USAGE,
+            "refine.family=ffg needs q's mean and variance, and the posterior %s does not tell its variance; "
+            "choose refine.family=own",
+            q->type->name);
+    return elb_posterior_declare(i->context, &options, q->data, q->latent, &i->own);
+}
+
+/* One component of a mixture for each datum: the one with the best log p(x|z at its mean) - KL. */
+static elb_status inference_gate(elb_inference *i)
+{
+    return elb_fail(i->context, ELB_USAGE,
+                    "refine.gate=best chooses among the components of a mixture, and the posterior %s is none; set "
+                    "refine.gate=none",
+                    i->posterior->type->name);
+}
+
+static elb_status inference_open(elb_inference *i)
+{
+    ELB_TRY(elb_tape_create(i->context, &i->tape));
+    elb_tape_fix_rows(i->tape);
+    if (i->options.gate == ELB_REFINE_BEST_COMPONENT) ELB_TRY(inference_gate(i));
+    if (i->options.family == ELB_REFINE_FFG) ELB_TRY(inference_change_family(i));
+    if (i->options.steps == 0) return ELB_OK;
+    ELB_TRY(elb_refiner_create(i->model, elb_inference_family(i), &i->options, &i->refiner));
+    elb_refiner_fix_rows(i->refiner);
+    return ELB_OK;
+}
+
+elb_status elb_inference_create(elb_context *c, elb_model *model, elb_posterior *posterior,
+                                const elb_refine_options *options, uint64_t seed, elb_inference **inference)
+{
+    *inference = NULL;
+    elb_inference *i = elb_alloc(c, 1, sizeof *i);
+    if (i == NULL) return ELB_MEMORY;
+    i->context = c;
+    i->model = model;
+    i->posterior = posterior;
+    if (options != NULL) i->options = *options;
+    i->key = elb_stream_key(seed, ELB_FOR_REFINE, 0);
+    elb_status status = inference_open(i);
+    if (status != ELB_OK) {
+        elb_inference_destroy(i);
+        return status;
+    }
+    *inference = i;
+    return ELB_OK;
+}
+
+void elb_inference_destroy(elb_inference *i)
+{
+    if (i == NULL) return;
+    elb_refiner_destroy(i->refiner);
+    elb_posterior_destroy(i->own);
+    elb_tape_destroy(i->tape);
+    elb_free(i->context, i);
+}
+
+elb_posterior *elb_inference_family(const elb_inference *i)
+{
+    return i->own != NULL ? i->own : i->posterior;
+}
+
+int64_t elb_inference_batch(const elb_inference *i)
+{
+    return i->refiner != NULL ? elb_refiner_batch(i->refiner) : INFERENCE_BATCH;
+}
+
+void elb_inference_watch(elb_inference *i, elb_refine_watch_fn watch, void *user)
+{
+    i->watch = watch;
+    i->user = user;
+    if (i->refiner != NULL) elb_refiner_watch(i->refiner, watch != NULL ? inference_watch : NULL, i);
+}
