@@ -5,6 +5,6 @@
 #include "cli.h"
 
 extern const cli_verb verb_train, verb_eval, verb_sample, verb_reconstruct, verb_inspect, verb_report, verb_bench,
-    verb_doctor, verb_presets, verb_keys, verb_completion, verb_man, verb_help;
+    verb_compare, verb_doctor, verb_presets, verb_keys, verb_completion, verb_man, verb_help;
 
 #endif

@@ -12,6 +12,13 @@ typedef enum elb_estimator {
     ELB_ESTIMATE_IWAE  /* log 1/K sum_k p(x,z_k)/q(z_k|x) */
 } elb_estimator;
 
+/* What is known of one datum. */
+typedef struct elb_datum_estimate {
+    int64_t index;     /* in the data set */
+    double elbo, iwae; /* nats; both estimators, whichever was asked for */
+    double ess, k_hat; /* k_hat: NaN for few samples */
+} elb_datum_estimate;
+
 typedef struct elb_evaluate_settings {
     elb_estimator estimator;
     int64_t samples;       /* K >= 1 */
@@ -20,8 +27,10 @@ typedef struct elb_evaluate_settings {
     uint64_t seed;         /* of the noise; at most INT64_MAX */
     const char *per_datum; /* .npz or .csv for every datum's index, label (where there are any), elbo, iwae (both
                             * estimators, whichever was asked for), ess, k_hat; NULL: none */
+    /* Told of every datum, in order; NULL: nobody is. */
+    void (*each)(void *user, const elb_datum_estimate *datum);
     elb_progress_fn progress;
-    void *user;
+    void *user; /* handed to both */
 } elb_evaluate_settings;
 
 typedef struct elb_evaluation {

@@ -66,7 +66,7 @@ elb_status elb_config_load(elb_config *config, const char *path)
     elb_context *c = config->context;
     char *text = NULL;
     int64_t size = 0;
-    elb_status status = elb_file_read(c, path, ELB_CONFIG_SIZE_MAX, &text, &size);
+    elb_status status = elb_file_read(c, path, ELB_YAML_SIZE_MAX, &text, &size);
     if (status == ELB_DATA) return elb_fail(c, ELB_USAGE, "this is no configuration: %s", elb_context_message(c));
     if (status != ELB_OK) return status;
     status = elb_config_parse(config, path, text, size);

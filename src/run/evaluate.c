@@ -69,6 +69,12 @@ static elb_status evaluate_watch(void *user, double done)
     return elb_reporter_update(&j->reporter, j->value.count + (int64_t)(done * (double)j->block));
 }
 
+static void evaluate_tell(const evaluate_job *j, int64_t index, const elb_importance_result *r)
+{
+    elb_datum_estimate datum = {index, r->elbo, r->log_likelihood, r->ess, r->k_hat};
+    j->settings->each(j->settings->user, &datum);
+}
+
 static elb_status evaluate_block(void *user, const elb_block *block)
 {
     evaluate_job *j = user;
@@ -80,6 +86,7 @@ static elb_status evaluate_block(void *user, const elb_block *block)
     for (int64_t i = 0; i < block->count; i++) {
         evaluate_add(j, &results[i]);
         if (j->table.elbo != NULL) evaluate_keep(j, block->first + i, &results[i]);
+        if (j->settings->each != NULL) evaluate_tell(j, block->first + i, &results[i]);
     }
     elb_reporter_set(&j->reporter, j->settings->estimator == ELB_ESTIMATE_ELBO ? "ELBO" : "log-likelihood",
                      j->value.mean);

@@ -332,7 +332,7 @@ static void test_yaml_refusals(void **state)
 static void test_yaml_sizes(void **state)
 {
     fixture *x = *state;
-    const size_t size = ELB_CONFIG_SIZE_MAX + 1;
+    const size_t size = ELB_YAML_SIZE_MAX + 1;
     char *text = malloc(size + 1);
     assert_non_null(text);
     memset(text, '\n', size);
@@ -376,9 +376,9 @@ static void test_load(void **state)
     support_assert_message(x->c, "No such file");
     assert_int_equal(elb_config_load(x->config, folder), ELB_USAGE);
     support_assert_message(x->c, "folder");
-    char *large = calloc(1, ELB_CONFIG_SIZE_MAX + 1);
+    char *large = calloc(1, ELB_YAML_SIZE_MAX + 1);
     assert_non_null(large);
-    support_file_write(path, large, ELB_CONFIG_SIZE_MAX + 1);
+    support_file_write(path, large, ELB_YAML_SIZE_MAX + 1);
     free(large);
     assert_int_equal(elb_config_load(x->config, path), ELB_USAGE);
     support_assert_message(x->c, "1048577 bytes");

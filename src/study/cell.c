@@ -1,0 +1,179 @@
+/* cell.c - training one cell, and its folder of numbers. */
+#include "study/cell.h"
+
+#include <math.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include <elbow/train.h>
+
+#include "base/file.h"
+#include "data/checksum.h"
+#include "run/log_file.h"
+#include "run/vae.h"
+
+const int64_t elb_cell_batches[ELB_CELL_BATCHES] = {1, 128};
+
+/* --- training --------------------------------------------------------------------------------------------------- */
+
+static bool cell_has(const elb_cell *cell, const char *name)
+{
+    char path[4096];
+    struct stat info;
+    int n = snprintf(path, sizeof path, "%s/%s", cell->run, name);
+    return n > 0 && (size_t)n < sizeof path && stat(path, &info) == 0;
+}
+
+/* Sums over the epochs in the run's log. */
+static void cell_read_log(elb_cell *cell, const elb_log_history *log)
+{
+    double epochs = 0, seconds = 0;
+    for (size_t i = 0; i < json_array_size(log->lines); i++) {
+        const json_t *line = json_array_get(log->lines, i);
+        const char *event = json_string_value(json_object_get(line, "event"));
+        if (!event || strcmp(event, "epoch") != 0) continue;
+        epochs++;
+        seconds += elb_json_number(line, "seconds");
+    }
+    cell->epochs = epochs;
+    cell->train_seconds = seconds;
+}
+
+/* *ended: the run that is there is the one wanted, and its log ends with its end. */
+static elb_status cell_look(const elb_grid *g, elb_cell *cell, bool *ended)
+{
+    elb_log_history log;
+    elb_config *config;
+    char key[ELB_KEY_TEXT], *path = elb_format(g->context, "%s/log.jsonl", cell->run);
+    *ended = false;
+    if (!path) return ELB_MEMORY;
+    elb_status status = elb_log_history_read(g->context, path, &log);
+    elb_free(g->context, path);
+    if (status == ELB_FAILURE) return ELB_OK; /* a model without a log has its numbers all the same */
+    ELB_TRY(status);
+    cell_read_log(cell, &log);
+    const json_t *last = json_array_get(log.lines, json_array_size(log.lines) - 1);
+    const char *event = json_string_value(json_object_get(last, "event"));
+    bool at_end = event && strcmp(event, "end") == 0;
+    elb_log_history_reset(&log);
+    if (!at_end || !cell->trains) return ELB_OK;
+    ELB_TRY(elb_run_config(g->context, cell->run, &config));
+    *ended = !elb_config_differs(config, cell->config, "nothing", key);
+    elb_config_destroy(config);
+    return ELB_OK;
+}
+
+elb_status elb_cell_train(const elb_grid *g, elb_cell *cell, elb_progress_fn progress, void *user)
+{
+    bool ended;
+    ELB_TRY(cell_look(g, cell, &ended));
+    if (cell->trains && !ended) {
+        elb_train_settings settings = {
+            .folder = cell->run, .resume = cell_has(cell, "state.safetensors"), .progress = progress, .user = user};
+        elb_train_result result;
+        ELB_TRY(elb_train(cell->config, &settings, &result));
+        ELB_TRY(cell_look(g, cell, &ended));
+    }
+    const elb_cell *before = cell->start >= 0 ? &g->cells[cell->start] : NULL;
+    if (before) cell->epochs += before->epochs;
+    if (before) cell->train_seconds += before->train_seconds;
+    return ELB_OK;
+}
+
+/* --- the model and the data ------------------------------------------------------------------------------------- */
+
+static int64_t cell_checksum(const elb_vae *vae)
+{
+    uint64_t sum = ELB_CHECKSUM_START;
+    for (int b = 0; b < ELB_VAE_BLOCKS; b++) {
+        const elb_params *p = elb_vae_block(vae, b);
+        for (int64_t i = 0; i < p->count; i++)
+            sum = elb_checksum_add(sum, p->data + p->at[i].offset, (size_t)p->at[i].count * sizeof *p->data);
+    }
+    return elb_checksum_end(sum);
+}
+
+elb_status elb_cell_refine_as(elb_cell_work *work, const elb_config *config)
+{
+    char key[ELB_KEY_TEXT], value[ELB_TEXT_MAX];
+    for (const elb_option *o = elb_refine_option_table; o->name; o++) {
+        snprintf(key, sizeof key, "refine.%s", o->name);
+        ELB_TRY(elb_config_get(config, key, value, sizeof value));
+        ELB_TRY(elb_vae_set(work->vae, key, value));
+    }
+    return ELB_OK;
+}
+
+elb_status elb_cell_open(const elb_grid *g, elb_cell *cell, elb_cell_work *work)
+{
+    *work = (elb_cell_work){.grid = g, .cell = cell};
+    ELB_TRY(elb_vae_open(g->context, cell->run, &work->vae));
+    work->checksum = cell_checksum(work->vae);
+    cell->parameters = elb_vae_parameter_count(work->vae);
+    ELB_TRY(elb_cell_refine_as(work, cell->config));
+    return elb_config_open_data(cell->config, NULL, (elb_part)g->plan->evaluate.part, &work->data);
+}
+
+void elb_cell_close(elb_cell_work *work)
+{
+    elb_dataset_destroy(work->data);
+    elb_vae_destroy(work->vae);
+}
+
+/* --- what is kept ----------------------------------------------------------------------------------------------- */
+
+json_t *elb_cell_key(const elb_cell_work *work, json_t *more)
+{
+    const elb_config *config = elb_vae_config(work->vae);
+    char key[ELB_KEY_TEXT], value[ELB_TEXT_MAX];
+    bool good = more && !json_object_set_new(more, "model", json_integer(work->checksum));
+    for (const elb_section *s = config->sections; good && s->options; s++) {
+        if (strcmp(s->name, "data") != 0 && strcmp(s->name, "refine") != 0) continue;
+        for (const elb_option *o = s->options; good && o->name; o++) {
+            snprintf(key, sizeof key, "%s.%s", s->name, o->name);
+            good = elb_config_get(config, key, value, sizeof value) == ELB_OK &&
+                   !json_object_set_new(more, key, json_string(value));
+        }
+    }
+    if (good) return more;
+    json_decref(more);
+    return NULL;
+}
+
+static char *cell_path(const elb_cell_work *work, const char *name)
+{
+    return elb_format(work->grid->context, "%s/%s.json", work->cell->folder, name);
+}
+
+elb_status elb_cell_load(const elb_cell_work *work, const char *name, const json_t *key, json_t **object)
+{
+    char *path = cell_path(work, name);
+    *object = NULL;
+    if (!path) return ELB_MEMORY;
+    elb_status status = elb_json_load(work->grid->context, path, object);
+    elb_free(work->grid->context, path);
+    if (status == ELB_MEMORY) return status;
+    if (status == ELB_OK && json_equal(json_object_get(*object, "key"), key)) return ELB_OK;
+    json_decref(*object); /* none, or no longer true: made anew */
+    *object = NULL;
+    return ELB_OK;
+}
+
+elb_status elb_cell_save(const elb_cell_work *work, const char *name, json_t *key, json_t *object)
+{
+    elb_context *c = work->grid->context;
+    char *path = cell_path(work, name);
+    elb_status status = path && object && !json_object_set(object, "key", key) ? ELB_OK : ELB_MEMORY;
+    if (status == ELB_MEMORY) {
+        json_decref(object);
+        elb_fail(c, status, "out of memory: the numbers for '%s' could not be kept", work->cell->folder);
+    } else {
+        status = elb_folder_make(c, work->cell->folder);
+        if (status == ELB_OK)
+            status = elb_json_save(c, path, object);
+        else
+            json_decref(object);
+    }
+    elb_free(c, path);
+    return status;
+}

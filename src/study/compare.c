@@ -1,0 +1,89 @@
+/* compare.c - works through the cells of a plan, and writes what is known after each. */
+#include <elbow/compare.h>
+
+#include <stdio.h>
+
+#include "base/file.h"
+#include "study/cell.h"
+#include "study/summary.h"
+
+typedef struct compare_job {
+    elb_grid *grid;
+    const elb_compare_settings *settings;
+    char where[2 * ELB_PLAN_NAME_MAX]; /* "3/12 vae/2": the cell that is being worked on */
+} compare_job;
+
+/* Before the phase, the cell. */
+static elb_status compare_progress(void *user, const elb_progress *progress)
+{
+    compare_job *j = user;
+    char phase[sizeof j->where + 64];
+    if (!j->settings->progress) return ELB_OK;
+    elb_progress shown = *progress;
+    snprintf(phase, sizeof phase, "%s %s", j->where, progress->phase);
+    shown.phase = phase;
+    return j->settings->progress(j->settings->user, &shown);
+}
+
+static elb_status compare_save(const elb_summary *s, const char *folder)
+{
+    static const struct {
+        const char *name;
+        elb_status (*save)(const elb_summary *s, const char *path);
+    } files[] = {{"compare.json", elb_summary_save_json},
+                 {"compare.csv", elb_summary_save_csv},
+                 {"compare.md", elb_summary_save_markdown}};
+    elb_context *c = s->grid->context;
+    for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
+        char *path = elb_format(c, "%s/%s", folder, files[i].name);
+        elb_status status = path ? files[i].save(s, path) : ELB_MEMORY;
+        elb_free(c, path);
+        ELB_TRY(status);
+    }
+    return ELB_OK;
+}
+
+/* What is known so far. */
+static elb_status compare_write(const compare_job *j, char **table)
+{
+    elb_summary *summary;
+    ELB_TRY(elb_folder_make(j->grid->context, j->grid->folder));
+    ELB_TRY(elb_summary_create(j->grid, &summary));
+    elb_status status = compare_save(summary, j->grid->folder);
+    if (status == ELB_OK && table) status = elb_summary_text(summary, table);
+    elb_summary_destroy(summary);
+    return status;
+}
+
+static elb_status compare_cell(compare_job *j, elb_cell *cell)
+{
+    ELB_TRY(elb_cell_train(j->grid, cell, compare_progress, j));
+    ELB_TRY(elb_cell_evaluate(j->grid, cell, compare_progress, j));
+    return compare_write(j, NULL);
+}
+
+/* Times are taken one after the other when all else is done: they are to be compared. */
+static elb_status compare_all(compare_job *j, char **table)
+{
+    elb_grid *g = j->grid;
+    for (int timed = 0; timed < 2; timed++)
+        for (int64_t i = 0; i < g->count; i++) {
+            elb_cell *cell = &g->cells[i];
+            const char *name = g->plan->methods[cell->method].name;
+            snprintf(j->where, sizeof j->where, "%lld/%lld %s/%lld", (long long)i + 1, (long long)g->count, name,
+                     (long long)cell->seed);
+            elb_status status = timed ? elb_cell_time(g, cell) : compare_cell(j, cell);
+            if (status != ELB_OK) return elb_fail_in(g->context, status, "%s, seed %lld", name, (long long)cell->seed);
+        }
+    return compare_write(j, table);
+}
+
+elb_status elb_compare(const elb_plan *plan, const elb_compare_settings *settings, char **table)
+{
+    compare_job job = {.settings = settings};
+    if (table) *table = NULL;
+    ELB_TRY(elb_grid_create(plan, settings->folder, &job.grid));
+    elb_status status = compare_all(&job, table);
+    elb_grid_destroy(job.grid);
+    return status;
+}

@@ -1,0 +1,66 @@
+/* timing.c - how long the inference of one cell takes for a datum. */
+#include <math.h>
+#include <stdlib.h>
+
+#include <elbow/evaluate.h>
+
+#include "base/number.h"
+#include "study/cell.h"
+
+enum { TIMING_REPEATS = 21 };
+
+/* Median over some calls, in seconds per datum. */
+static elb_status timing_measure(elb_cell_work *work, int64_t batch, double *seconds)
+{
+    elb_evaluate_settings settings = {.estimator = ELB_ESTIMATE_ELBO, .samples = 1, .limit = batch, .batch = batch};
+    double times[TIMING_REPEATS];
+    elb_evaluation result;
+    if (elb_dataset_count(work->data) < batch) return ELB_OK;
+    for (int i = 0; i < TIMING_REPEATS; i++) {
+        ELB_TRY(elb_evaluate(work->vae, work->data, &settings, &result));
+        times[i] = result.seconds / (double)batch;
+    }
+    qsort(times, TIMING_REPEATS, sizeof times[0], elb_number_compare);
+    *seconds = times[TIMING_REPEATS / 2];
+    return ELB_OK;
+}
+
+static elb_status timing_run(elb_cell_work *work, json_t *key)
+{
+    elb_cell *cell = work->cell;
+    json_t *kept;
+    ELB_TRY(elb_cell_load(work, "time", key, &kept));
+    const json_t *seconds = json_object_get(kept, "seconds");
+    bool known = json_array_size(seconds) == ELB_CELL_BATCHES;
+    for (int b = 0; known && b < ELB_CELL_BATCHES; b++) {
+        const json_t *value = json_array_get(seconds, (size_t)b);
+        cell->seconds[b] = json_is_number(value) ? json_number_value(value) : NAN;
+    }
+    json_decref(kept);
+    if (known) return ELB_OK;
+    json_t *array = json_array();
+    elb_status status = ELB_OK;
+    for (int b = 0; status == ELB_OK && b < ELB_CELL_BATCHES; b++) {
+        status = timing_measure(work, elb_cell_batches[b], &cell->seconds[b]);
+        json_array_append_new(array, elb_json_real(cell->seconds[b]));
+    }
+    if (status == ELB_OK) return elb_cell_save(work, "time", key, json_pack("{s:o}", "seconds", array));
+    json_decref(array);
+    return status;
+}
+
+elb_status elb_cell_time(const elb_grid *g, elb_cell *cell)
+{
+    elb_cell_work work;
+    elb_status status = elb_cell_open(g, cell, &work);
+    if (status == ELB_OK) {
+        const elb_settings *settings = elb_context_settings(g->context);
+        json_t *key =
+            elb_cell_key(&work, json_pack("{s:i,s:s}", "threads", settings->threads, "kernels", settings->kernels));
+        status =
+            key ? timing_run(&work, key) : elb_fail(g->context, ELB_MEMORY, "out of memory before inference was timed");
+        json_decref(key);
+    }
+    elb_cell_close(&work);
+    return status;
+}
