@@ -36,8 +36,6 @@ enum { ELB_KEY_TEXT = 128 };
 elb_status elb_config_settle(elb_config *config, const elb_dataset *dataset);
 /* A copy that shares nothing. */
 elb_status elb_config_copy(const elb_config *from, elb_config **to);
-/* Whether the two differ in that section; then `key` is the first such key. */
-bool elb_config_section_differs(const elb_config *a, const elb_config *b, const char *section, char key[ELB_KEY_TEXT]);
 /* Whether the two differ in a section other than `except`; then `key` is the first such key. */
 bool elb_config_differs(const elb_config *a, const elb_config *b, const char *except, char key[ELB_KEY_TEXT]);
 

@@ -15,22 +15,15 @@ elb_status elb_config_copy(const elb_config *from, elb_config **to)
     return ELB_OK;
 }
 
-bool elb_config_section_differs(const elb_config *a, const elb_config *b, const char *section, char key[ELB_KEY_TEXT])
+bool elb_config_differs(const elb_config *a, const elb_config *b, const char *except, char key[ELB_KEY_TEXT])
 {
     for (const elb_section *s = a->sections; s->options != NULL; s++)
-        for (const elb_option *o = s->options; o->name != NULL && strcmp(s->name, section) == 0; o++) {
+        for (const elb_option *o = s->options; o->name != NULL && strcmp(s->name, except) != 0; o++) {
             char left[ELB_TEXT_MAX], right[ELB_TEXT_MAX];
             snprintf(key, ELB_KEY_TEXT, "%s%s%s", s->name, s->name[0] != 0 ? "." : "", o->name);
             elb_config_get(a, key, left, sizeof left);
             elb_config_get(b, key, right, sizeof right);
             if (strcmp(left, right) != 0) return true;
         }
-    return false;
-}
-
-bool elb_config_differs(const elb_config *a, const elb_config *b, const char *except, char key[ELB_KEY_TEXT])
-{
-    for (const elb_section *s = a->sections; s->options != NULL; s++)
-        if (strcmp(s->name, except) != 0 && elb_config_section_differs(a, b, s->name, key)) return true;
     return false;
 }

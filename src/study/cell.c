@@ -39,6 +39,15 @@ static void cell_read_log(elb_cell *cell, const elb_log_history *log)
     cell->train_seconds = seconds;
 }
 
+/* What the run's configuration left to the data, as the data settled it. */
+static void cell_settle(elb_cell *cell, const elb_config *config)
+{
+    cell->config->data = config->data;
+    cell->config->model = config->model;
+    cell->config->likelihood = config->likelihood;
+    cell->config->train = config->train;
+}
+
 /* *ended: the run that is there is the one wanted, and its log ends with its end. */
 static elb_status cell_look(const elb_grid *g, elb_cell *cell, bool *ended)
 {
@@ -58,7 +67,8 @@ static elb_status cell_look(const elb_grid *g, elb_cell *cell, bool *ended)
     elb_log_history_reset(&log);
     if (!at_end || !cell->trains) return ELB_OK;
     ELB_TRY(elb_run_config(g->context, cell->run, &config));
-    *ended = !elb_config_differs(config, cell->config, "nothing", key);
+    *ended = cell->config->top.seed == config->top.seed && !elb_configs_differ(config, cell->config, NULL, key);
+    if (*ended) cell_settle(cell, config);
     elb_config_destroy(config);
     return ELB_OK;
 }
@@ -74,6 +84,7 @@ elb_status elb_cell_train(const elb_grid *g, elb_cell *cell, elb_progress_fn pro
         ELB_TRY(elb_train(cell->config, &settings, &result));
         ELB_TRY(cell_look(g, cell, &ended));
     }
+    if (cell->source >= 0) cell_settle(cell, g->cells[cell->source].config);
     const elb_cell *before = cell->start >= 0 ? &g->cells[cell->start] : NULL;
     if (before) cell->epochs += before->epochs;
     if (before) cell->train_seconds += before->train_seconds;

@@ -58,6 +58,7 @@ static elb_status compare_write(const compare_job *j, char **table)
 static elb_status compare_cell(compare_job *j, elb_cell *cell)
 {
     ELB_TRY(elb_cell_train(j->grid, cell, compare_progress, j));
+    ELB_TRY(elb_grid_check(j->grid, cell));
     ELB_TRY(elb_cell_evaluate(j->grid, cell, compare_progress, j));
     return compare_write(j, NULL);
 }

@@ -177,20 +177,38 @@ static elb_status grid_find_reference(elb_grid *g)
                     nearest ? "; did you mean '" : "", nearest ? nearest : "", nearest ? "'?" : "");
 }
 
+bool elb_configs_differ(const elb_config *a, const elb_config *b, const char *section, char key[ELB_KEY_TEXT])
+{
+    for (const elb_section *s = a->sections; s->options; s++) {
+        if (section ? strcmp(s->name, section) != 0 : !*s->name) continue;
+        for (const elb_option *o = s->options; o->name; o++) {
+            char left[ELB_TEXT_MAX], right[ELB_TEXT_MAX];
+            snprintf(key, ELB_KEY_TEXT, "%s%s%s", s->name, *s->name ? "." : "", o->name);
+            elb_config_get(a, key, left, sizeof left);
+            elb_config_get(b, key, right, sizeof right);
+            bool open = strcmp(left, "auto") == 0 || strcmp(right, "auto") == 0;
+            if (!open && strcmp(left, right) != 0) return true;
+        }
+    }
+    return false;
+}
+
 /* Of different data or decoders nobody could say which difference the methods made. */
-static elb_status grid_check_alike(elb_grid *g, const elb_cell *cell)
+elb_status elb_grid_check(const elb_grid *g, const elb_cell *cell)
 {
     static const char *const sections[] = {"data", "model", "likelihood"};
-    const elb_cell *first = &g->cells[0];
+    const elb_cell *other = g->cells; /* of the same seed if there is one: what is left to the data may depend on it */
     char key[ELB_KEY_TEXT], a[ELB_TEXT_MAX], b[ELB_TEXT_MAX];
+    while (other < cell && other->seed != cell->seed) other++;
+    if (other == cell) other = g->cells;
     for (size_t i = 0; i < sizeof sections / sizeof *sections; i++) {
-        if (!elb_config_section_differs(first->config, cell->config, sections[i], key)) continue;
-        ELB_TRY(elb_config_get(first->config, key, a, sizeof a));
+        if (!elb_configs_differ(other->config, cell->config, sections[i], key)) continue;
+        ELB_TRY(elb_config_get(other->config, key, a, sizeof a));
         ELB_TRY(elb_config_get(cell->config, key, b, sizeof b));
         return elb_fail(g->context, ELB_USAGE,
                         "%s has %s %s, but %s has %s; methods are compared on the same data with the "
                         "same decoder and likelihood",
-                        g->plan->methods[first->method].name, key, *a ? a : "''", g->plan->methods[cell->method].name,
+                        g->plan->methods[other->method].name, key, *a ? a : "''", g->plan->methods[cell->method].name,
                         *b ? b : "''");
     }
     return ELB_OK;
@@ -210,7 +228,7 @@ static elb_status grid_fill(elb_grid *g)
     for (int64_t s = 0; s < seeds; s++)
         for (int64_t m = 0; m < g->plan->count; m++)
             if (s < grid_seeds(g->plan, m)) ELB_TRY(grid_cell(g, m, s));
-    for (int64_t i = 1; i < g->count; i++) ELB_TRY(grid_check_alike(g, &g->cells[i]));
+    for (int64_t i = 1; i < g->count; i++) ELB_TRY(elb_grid_check(g, &g->cells[i]));
     return ELB_OK;
 }
 
