@@ -16,8 +16,17 @@ typedef enum elb_activation {
     ELB_ELU,
     ELB_SOFTPLUS,
     ELB_SIGMOID,
+    ELB_LEAKY_RELU, /* x < 0 ? 0.01 x : x */
+    ELB_SILU,       /* x sigmoid(x) */
+    ELB_GELU,       /* x Phi(x), Phi the normal distribution function */
     ELB_ACTIVATION_COUNT
 } elb_activation;
+
+/* Whether the slope at x does not follow from act(x): these two fall before they rise. */
+static inline bool elb_slope_from_input(elb_activation act)
+{
+    return act == ELB_SILU || act == ELB_GELU;
+}
 
 typedef enum elb_unary { ELB_EXP, ELB_LOG, ELB_SQUARE, ELB_UNARY_COUNT } elb_unary;
 
@@ -47,8 +56,8 @@ typedef struct elb_kernels {
 
     /* y = act(y + bias) in place on rows x cols with row stride ld; bias [cols] or NULL. */
     void (*activate)(elb_activation act, int64_t rows, int64_t cols, const elb_real *bias, elb_real *y, int64_t ld);
-    /* dx = dy * act'(x), from the OUTPUT y = act(x): tanh 1-y^2; relu y>0; elu y>0 ? 1 : y+1; softplus 1-exp(-y);
-     * sigmoid y(1-y). dx may be dy (in place). */
+    /* dx = dy * act'(x), from the OUTPUT y = act(x): tanh 1-y^2; relu y>0; leaky relu y>0 ? 1 : 0.01; elu y>0 ? 1 : y+1;
+     * softplus 1-exp(-y); sigmoid y(1-y). Where elb_slope_from_input, y is the INPUT x instead. dx may be dy (in place). */
     void (*activate_backward)(elb_activation act, int64_t n, const elb_real *y, const elb_real *dy, elb_real *dx);
 
     void (*unary)(elb_unary f, int64_t n, const elb_real *x, elb_real *y); /* y may be x */

@@ -294,6 +294,11 @@ static inline lanes lanes_tanh(lanes x)
     return LANES_SLEEF(tanh, u35)(x);
 }
 
+static inline lanes lanes_erfc(lanes x)
+{
+    return LANES_SLEEF(erfc, u15)(x);
+}
+
 /* Each group of 128 bits holds a 4 x 4 matrix, one row in each of the four vectors: transposes all of them. */
 static inline void lanes_transpose(lanes x[4])
 {

@@ -7,6 +7,8 @@
 
 #define REFERENCE_LOG_2PI 1.8378770664093454836
 #define REFERENCE_2PI 6.2831853071795864769
+#define REFERENCE_SQRT_HALF 0.70710678118654752440
+#define REFERENCE_NORMAL_0 0.39894228040143267794 /* the normal density at 0 */
 
 static void reference_gemm(bool ta, bool tb, int64_t m, int64_t n, int64_t k, const elb_real *a, int64_t lda,
                            const elb_real *b, int64_t ldb, elb_real beta, elb_real *c, int64_t ldc)
@@ -62,6 +64,27 @@ static elb_real reference_sigmoid(elb_real x)
     return (x < 0 ? e : 1) / (1 + e);
 }
 
+static elb_real reference_leaky_relu(elb_real x)
+{
+    return x < 0 ? (elb_real)0.01 * x : x;
+}
+
+static elb_real reference_silu(elb_real x)
+{
+    return x * reference_sigmoid(x);
+}
+
+/* Phi(x) by erfc, which keeps its digits far on the left. */
+static elb_real reference_normal_below(elb_real x)
+{
+    return (elb_real)0.5 * erfc(-x * (elb_real)REFERENCE_SQRT_HALF);
+}
+
+static elb_real reference_gelu(elb_real x)
+{
+    return x * reference_normal_below(x);
+}
+
 static elb_real reference_linear_slope(elb_real y)
 {
     (void)y;
@@ -93,9 +116,25 @@ static elb_real reference_sigmoid_slope(elb_real y)
     return y * (1 - y);
 }
 
+static elb_real reference_leaky_relu_slope(elb_real y)
+{
+    return y > 0 ? 1 : (elb_real)0.01;
+}
+
+static elb_real reference_silu_slope(elb_real x)
+{
+    elb_real s = reference_sigmoid(x);
+    return s * (1 + x * (1 - s));
+}
+
+static elb_real reference_gelu_slope(elb_real x)
+{
+    return reference_normal_below(x) + x * (elb_real)REFERENCE_NORMAL_0 * exp(-x * x / 2);
+}
+
 static const struct {
     elb_real (*value)(elb_real x);
-    elb_real (*slope)(elb_real y);
+    elb_real (*slope)(elb_real y); /* y: the input where elb_slope_from_input */
 } reference_activations[ELB_ACTIVATION_COUNT] = {
     [ELB_LINEAR] = {reference_linear, reference_linear_slope},
     [ELB_TANH] = {reference_tanh, reference_tanh_slope},
@@ -103,6 +142,9 @@ static const struct {
     [ELB_ELU] = {reference_elu, reference_elu_slope},
     [ELB_SOFTPLUS] = {reference_softplus, reference_softplus_slope},
     [ELB_SIGMOID] = {reference_sigmoid, reference_sigmoid_slope},
+    [ELB_LEAKY_RELU] = {reference_leaky_relu, reference_leaky_relu_slope},
+    [ELB_SILU] = {reference_silu, reference_silu_slope},
+    [ELB_GELU] = {reference_gelu, reference_gelu_slope},
 };
 
 static void reference_activate(elb_activation act, int64_t rows, int64_t cols, const elb_real *bias, elb_real *y,

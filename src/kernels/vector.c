@@ -6,6 +6,8 @@
 #include "kernels/vector_random.h"
 
 #define VECTOR_LOG_2PI 1.83787707f
+#define VECTOR_SQRT_HALF 0.707106781f
+#define VECTOR_NORMAL_0 0.398942280f /* the normal density at 0 */
 
 /* --- activations ------------------------------------------------------------------------------------------------ */
 
@@ -29,7 +31,28 @@ static inline lanes vector_sigmoid(lanes x)
     return 1.0f / (1.0f + lanes_exp(-x));
 }
 
-/* One row, and the slope from the output: both generated, so that each activation is one expression. */
+static inline lanes vector_leaky_relu(lanes x)
+{
+    return lanes_max(0.01f * x, x);
+}
+
+static inline lanes vector_silu_slope(lanes x)
+{
+    lanes s = vector_sigmoid(x);
+    return s * lanes_fma(x, 1.0f - s, lanes_all(1));
+}
+
+static inline lanes vector_normal_below(lanes x)
+{
+    return 0.5f * lanes_erfc(-x * VECTOR_SQRT_HALF);
+}
+
+static inline lanes vector_gelu_slope(lanes x)
+{
+    return lanes_fma(x, VECTOR_NORMAL_0 * lanes_exp(-0.5f * x * x), vector_normal_below(x));
+}
+
+/* One row, and the slope from the output (y; the input where elb_slope_from_input): both generated, so that each activation is one expression. */
 #define VECTOR_ACTIVATION(name, value, slope)                                                                          \
     static void vector_##name##_row(int64_t n, const float *bias, float *out)                                          \
     {                                                                                                                  \
@@ -54,6 +77,9 @@ VECTOR_ACTIVATION(relu, vector_relu(x), lanes_if_less(lanes_all(0), y, lanes_all
 VECTOR_ACTIVATION(elu, vector_elu(x), lanes_if_less(lanes_all(0), y, lanes_all(1), y + 1.0f))
 VECTOR_ACTIVATION(softplus, vector_softplus(x), -lanes_expm1(-y))
 VECTOR_ACTIVATION(sigmoid, vector_sigmoid(x), (y * (1.0f - y)))
+VECTOR_ACTIVATION(leaky_relu, vector_leaky_relu(x), lanes_if_less(lanes_all(0), y, lanes_all(1), lanes_all(0.01f)))
+VECTOR_ACTIVATION(silu, (x * vector_sigmoid(x)), vector_silu_slope(y))
+VECTOR_ACTIVATION(gelu, (x * vector_normal_below(x)), vector_gelu_slope(y))
 
 static const struct {
     void (*row)(int64_t n, const float *bias, float *out);
@@ -65,6 +91,9 @@ static const struct {
     [ELB_ELU] = {vector_elu_row, vector_elu_back},
     [ELB_SOFTPLUS] = {vector_softplus_row, vector_softplus_back},
     [ELB_SIGMOID] = {vector_sigmoid_row, vector_sigmoid_back},
+    [ELB_LEAKY_RELU] = {vector_leaky_relu_row, vector_leaky_relu_back},
+    [ELB_SILU] = {vector_silu_row, vector_silu_back},
+    [ELB_GELU] = {vector_gelu_row, vector_gelu_back},
 };
 
 static void vector_activate(elb_activation act, int64_t rows, int64_t cols, const float *bias, float *y, int64_t ld)

@@ -48,8 +48,16 @@ void elb_mlp_reset(elb_mlp *mlp, const elb_kernels *k, uint64_t key)
 static elb_activation mlp_activation(elb_net_kind kind)
 {
     static const elb_activation of[] = {
-        [ELB_NET_TANH] = ELB_TANH,         [ELB_NET_RELU] = ELB_RELU,    [ELB_NET_ELU] = ELB_ELU,
-        [ELB_NET_SOFTPLUS] = ELB_SOFTPLUS, [ELB_NET_GATED] = ELB_LINEAR, [ELB_NET_LINEAR] = ELB_LINEAR,
+        [ELB_NET_TANH] = ELB_TANH,
+        [ELB_NET_RELU] = ELB_RELU,
+        [ELB_NET_ELU] = ELB_ELU,
+        [ELB_NET_SOFTPLUS] = ELB_SOFTPLUS,
+        [ELB_NET_GATED] = ELB_LINEAR,
+        [ELB_NET_LINEAR] = ELB_LINEAR,
+        [ELB_NET_LEAKY_RELU] = ELB_LEAKY_RELU,
+        [ELB_NET_SILU] = ELB_SILU,
+        [ELB_NET_GELU] = ELB_GELU,
+        [ELB_NET_SIGMOID] = ELB_SIGMOID,
     };
     return of[kind];
 }

@@ -3,4 +3,5 @@
 
 #include <stddef.h>
 
-const char *const elb_net_kind_names[] = {"tanh", "relu", "elu", "softplus", "gated", "linear", NULL};
+const char *const elb_net_kind_names[] = {"tanh",       "relu", "elu",  "softplus", "gated", "linear",
+                                          "leaky_relu", "silu", "gelu", "sigmoid",  NULL};

@@ -8,7 +8,11 @@ typedef enum elb_net_kind {
     ELB_NET_ELU,
     ELB_NET_SOFTPLUS,
     ELB_NET_GATED,
-    ELB_NET_LINEAR
+    ELB_NET_LINEAR,
+    ELB_NET_LEAKY_RELU,
+    ELB_NET_SILU,
+    ELB_NET_GELU,
+    ELB_NET_SIGMOID
 } elb_net_kind;
 
 /* In the order of elb_net_kind, NULL at the end. */

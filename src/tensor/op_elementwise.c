@@ -260,7 +260,9 @@ static void activate_backward(const elb_kernels *k, elb_tensor *y, int64_t tile)
     elb_row_range(y->rows, y->cols, tile, &begin, &end);
     elementwise_begin(y, 0, begin, end);
     int64_t at = begin * y->cols, n = (end - begin) * y->cols;
-    k->activate_backward((elb_activation)y->with.i[0], n, y->data + at, y->grad + at, y->grad + at);
+    elb_activation act = (elb_activation)y->with.i[0];
+    const elb_real *slope_at = (elb_slope_from_input(act) ? y->in[0] : y)->data + at;
+    k->activate_backward(act, n, slope_at, y->grad + at, y->grad + at);
     k->axpy(n, 1, y->grad + at, y->in[0]->grad + at);
 }
 

@@ -242,6 +242,7 @@ const elb_op elb_op_linear = {
 elb_tensor *elb_linear(elb_tape *t, elb_tensor *x, elb_tensor *w, elb_tensor *b, elb_activation act)
 {
     if (x == NULL || w == NULL) return NULL;
+    if (elb_slope_from_input(act)) return elb_activate(t, act, elb_linear(t, x, w, b, ELB_LINEAR));
     char shape[64], weight[64];
     if (w->rank != 2 || w->cols != x->cols)
         return elb_tape_fail(t, ELB_MODEL, "a linear layer of weight %s cannot take an input of shape %s",

@@ -40,6 +40,10 @@ CASES = {
     "gaussian_pixel_tanh": ("gaussian", "pixel", "tanh", HIDDEN),
     "gaussian_predicted_tanh": ("gaussian", "predicted", "tanh", HIDDEN),
     "gaussian_scalar_linear": ("gaussian", "scalar", "linear", []),
+    "bernoulli_leaky_relu": ("bernoulli", None, "leaky_relu", HIDDEN),
+    "bernoulli_silu": ("bernoulli", None, "silu", HIDDEN),
+    "bernoulli_gelu": ("bernoulli", None, "gelu", HIDDEN),
+    "bernoulli_sigmoid": ("bernoulli", None, "sigmoid", HIDDEN),
 }
 FIXED_LOG_VARIANCE = -0.75
 GRADIENTS = ["elbo", "elbo_sampled", "iwae", "stl", "dreg"]

@@ -207,9 +207,14 @@ static void golden_case(const char *name, const char *kernels, int threads)
 static void test_tiny_models(void **state)
 {
     static const char *const cases[] = {
-        "bernoulli_elu",           "bernoulli_gated",           "bernoulli_relu",       "bernoulli_softplus",
-        "bernoulli_tanh",          "continuous_bernoulli_tanh", "gaussian_fixed_tanh",  "gaussian_pixel_tanh",
-        "gaussian_predicted_tanh", "gaussian_scalar_linear",    "gaussian_scalar_tanh",
+        "bernoulli_leaky_relu",    "bernoulli_silu",
+        "bernoulli_gelu",          "bernoulli_sigmoid",
+        "bernoulli_elu",           "bernoulli_gated",
+        "bernoulli_relu",          "bernoulli_softplus",
+        "bernoulli_tanh",          "continuous_bernoulli_tanh",
+        "gaussian_fixed_tanh",     "gaussian_pixel_tanh",
+        "gaussian_predicted_tanh", "gaussian_scalar_linear",
+        "gaussian_scalar_tanh",
     };
     (void)state;
     for (const elb_kernels *const *k = elb_kernels_available(); *k != NULL; k++)

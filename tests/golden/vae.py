@@ -17,6 +17,10 @@ ACTIVATIONS = {
     "elu": F.elu,
     "softplus": F.softplus,
     "linear": lambda a: a,
+    "leaky_relu": F.leaky_relu,
+    "silu": F.silu,
+    "gelu": F.gelu,
+    "sigmoid": torch.sigmoid,
 }
 
 

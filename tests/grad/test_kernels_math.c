@@ -68,11 +68,14 @@ ACTIVATION_SUM(relu_sum, ELB_RELU)
 ACTIVATION_SUM(elu_sum, ELB_ELU)
 ACTIVATION_SUM(softplus_sum, ELB_SOFTPLUS)
 ACTIVATION_SUM(sigmoid_sum, ELB_SIGMOID)
+ACTIVATION_SUM(leaky_relu_sum, ELB_LEAKY_RELU)
+ACTIVATION_SUM(silu_sum, ELB_SILU)
+ACTIVATION_SUM(gelu_sum, ELB_GELU)
 
 static void test_activations(void **state)
 {
-    static const scalar sums[ELB_ACTIVATION_COUNT] = {linear_sum, tanh_sum,     relu_sum,
-                                                      elu_sum,    softplus_sum, sigmoid_sum};
+    static const scalar sums[ELB_ACTIVATION_COUNT] = {linear_sum,  tanh_sum,       relu_sum, elu_sum, softplus_sum,
+                                                      sigmoid_sum, leaky_relu_sum, silu_sum, gelu_sum};
     variables s;
     (void)state;
     variables_set(&s, points, spreads, targets);
@@ -81,15 +84,23 @@ static void test_activations(void **state)
         elb_real y[N], dx[N];
         memcpy(y, s.v[0], sizeof y);
         ref->activate((elb_activation)act, 1, N, NULL, y, N);
-        ref->activate_backward((elb_activation)act, N, y, s.v[1], dx);
+        bool from_input = elb_slope_from_input((elb_activation)act);
+        ref->activate_backward((elb_activation)act, N, from_input ? s.v[0] : y, s.v[1], dx);
         check_slope(sums[act], s.v, 0, dx, 1);
     }
 }
 
 static void test_activation_values(void **state)
 {
-    static const elb_real want[ELB_ACTIVATION_COUNT] = {
-        -0.7, -0.604367777117163, 0, -0.503414696208590, 0.403186048885458, 0.331812227831834};
+    static const elb_real want[ELB_ACTIVATION_COUNT] = {-0.7,
+                                                        -0.604367777117163,
+                                                        0,
+                                                        -0.503414696208590,
+                                                        0.403186048885458,
+                                                        0.331812227831834,
+                                                        -0.007,
+                                                        -0.232268559482284,
+                                                        -0.169374556556151};
     (void)state;
     for (int act = 0; act < ELB_ACTIVATION_COUNT; act++) {
         elb_real y[2] = {-1, -0.7}, bias[2] = {0.3, 0};

@@ -63,7 +63,8 @@ static const char *const likelihoods[] = {
     "likelihood.type=gaussian likelihood.variance=pixel",
     "likelihood.type=gaussian likelihood.variance=predicted",
 };
-static const char *const activations[] = {"tanh", "relu", "elu", "softplus", "gated", "linear"};
+static const char *const activations[] = {"tanh",       "relu", "elu",      "silu",  "sigmoid",
+                                          "leaky_relu", "gelu", "softplus", "gated", "linear"};
 #define COUNT(list) (sizeof(list) / sizeof(list)[0])
 
 static void test_models(void **state)

@@ -81,12 +81,18 @@ CASE(relu, t->activate(ELB_RELU, 1, v->n, v->a, v->x, v->n))
 CASE(elu, t->activate(ELB_ELU, 1, v->n, v->a, v->x, v->n))
 CASE(softplus, t->activate(ELB_SOFTPLUS, 1, v->n, v->a, v->x, v->n))
 CASE(sigmoid, t->activate(ELB_SIGMOID, 1, v->n, NULL, v->x, v->n))
+CASE(leaky_relu, t->activate(ELB_LEAKY_RELU, 1, v->n, v->a, v->x, v->n))
+CASE(silu, t->activate(ELB_SILU, 1, v->n, v->a, v->x, v->n))
+CASE(gelu, t->activate(ELB_GELU, 1, v->n, v->a, v->x, v->n))
 CASE(linear_back, t->activate_backward(ELB_LINEAR, v->n, v->d, v->a, v->x))
 CASE(tanh_back, t->activate_backward(ELB_TANH, v->n, v->d, v->a, v->x))
 CASE(relu_back, t->activate_backward(ELB_RELU, v->n, v->a, v->b, v->x))
 CASE(elu_back, t->activate_backward(ELB_ELU, v->n, v->a, v->b, v->x))
 CASE(softplus_back, t->activate_backward(ELB_SOFTPLUS, v->n, v->d, v->b, v->x))
 CASE(sigmoid_back, t->activate_backward(ELB_SIGMOID, v->n, v->d, v->b, v->x))
+CASE(leaky_relu_back, t->activate_backward(ELB_LEAKY_RELU, v->n, v->a, v->b, v->x))
+CASE(silu_back, t->activate_backward(ELB_SILU, v->n, v->a, v->b, v->x))
+CASE(gelu_back, t->activate_backward(ELB_GELU, v->n, v->a, v->b, v->x))
 CASE(exp, t->unary(ELB_EXP, v->n, v->c, v->x))
 CASE(log, t->unary(ELB_LOG, v->n, v->d, v->x))
 CASE(square, t->unary(ELB_SQUARE, v->n, v->a, v->x))
@@ -128,12 +134,18 @@ static const kernel_case cases[] = {
     {"elu", OF(activate), run_elu, 1e-6, 1e-37},
     {"softplus", OF(activate), run_softplus, 1e-6, 1e-37},
     {"sigmoid", OF(activate), run_sigmoid, 1e-6, 1e-37},
+    {"leaky_relu", OF(activate), run_leaky_relu, 0, 0},
+    {"silu", OF(activate), run_silu, 1e-6, 1e-36},
+    {"gelu", OF(activate), run_gelu, 1e-6, 1e-36},
     {"linear_back", OF(activate_backward), run_linear_back, 0, 0},
     {"tanh_back", OF(activate_backward), run_tanh_back, 1e-6, 2e-5},
     {"relu_back", OF(activate_backward), run_relu_back, 0, 0},
     {"elu_back", OF(activate_backward), run_elu_back, 1e-6, 0},
     {"softplus_back", OF(activate_backward), run_softplus_back, 1e-6, 0},
     {"sigmoid_back", OF(activate_backward), run_sigmoid_back, 1e-6, 0},
+    {"leaky_relu_back", OF(activate_backward), run_leaky_relu_back, 0, 0},
+    {"silu_back", OF(activate_backward), run_silu_back, 1e-6, 2e-6},
+    {"gelu_back", OF(activate_backward), run_gelu_back, 1e-6, 2e-6},
     {"exp", OF(unary), run_exp, 1e-6, 0},
     {"log", OF(unary), run_log, 1e-6, 0},
     {"square", OF(unary), run_square, 1e-6, 0},
@@ -276,18 +288,33 @@ static void test_tables_are_complete(void **state)
 /* A broken value anywhere reaches the result: a loss must not hide it. */
 static void test_nan_passes_through(void **state)
 {
-    static const char *const forward[] = {"linear",        "tanh",
-                                          "relu",          "elu",
-                                          "softplus",      "sigmoid",
-                                          "exp",           "log",
-                                          "square",        "add",
-                                          "mul",           "mul_add",
-                                          "axpy",          "axpby",
-                                          "sum",           "dot",
-                                          "bernoulli_log", "continuous_log",
-                                          "gaussian_log",  "gaussian_sample",
-                                          "kl_standard",   "adam",
-                                          "adamax",        "sgd"};
+    static const char *const forward[] = {"linear",
+                                          "tanh",
+                                          "relu",
+                                          "elu",
+                                          "softplus",
+                                          "sigmoid",
+                                          "leaky_relu",
+                                          "silu",
+                                          "gelu",
+                                          "exp",
+                                          "log",
+                                          "square",
+                                          "add",
+                                          "mul",
+                                          "mul_add",
+                                          "axpy",
+                                          "axpby",
+                                          "sum",
+                                          "dot",
+                                          "bernoulli_log",
+                                          "continuous_log",
+                                          "gaussian_log",
+                                          "gaussian_sample",
+                                          "kl_standard",
+                                          "adam",
+                                          "adamax",
+                                          "sgd"};
     elb_real store[7][50];
     (void)state;
     for (const elb_kernels *const *t = elb_kernels_available(); *t; t++) {
