@@ -1,7 +1,5 @@
 #include "nn/mlp.h"
 
-#include <math.h>
-
 static elb_status mlp_declare(elb_mlp *mlp, const char *prefix, int64_t i, bool gated)
 {
     elb_params *p = mlp->params;
@@ -27,25 +25,16 @@ elb_status elb_mlp_init(elb_mlp *mlp, elb_params *params, const char *prefix, el
     return ELB_OK;
 }
 
-static void mlp_glorot(elb_params *p, const elb_kernels *k, uint64_t key, int64_t index)
-{
-    const elb_param *a = &p->at[index];
-    elb_real limit = (elb_real)sqrt(6.0 / (double)(a->shape[0] + a->shape[1]));
-    elb_real *w = elb_params_data(p, index);
-    k->uniform((elb_stream){key, (uint64_t)index, 0}, a->count, w);
-    k->axpby(a->count, 2 * limit, w, -limit, w);
-}
-
 void elb_mlp_reset(elb_mlp *mlp, const elb_kernels *k, uint64_t key)
 {
     for (int64_t i = 0; i < mlp->layers; i++) {
-        mlp_glorot(mlp->params, k, key, mlp->layer[i].weight);
+        elb_params_glorot(mlp->params, k, key, mlp->layer[i].weight);
         if (mlp->kind == ELB_NET_GATED && i < mlp->layers - 1)
-            mlp_glorot(mlp->params, k, key, mlp->layer[i].gate_weight);
+            elb_params_glorot(mlp->params, k, key, mlp->layer[i].gate_weight);
     }
 }
 
-static elb_activation mlp_activation(elb_net_kind kind)
+elb_activation elb_mlp_activation(elb_net_kind kind)
 {
     static const elb_activation of[] = {
         [ELB_NET_TANH] = ELB_TANH,
@@ -71,7 +60,7 @@ elb_tensor *elb_mlp_apply(elb_mlp *mlp, elb_tape *t, elb_tensor *x, elb_tensor *
         elb_tensor *in = h;
         if (last && features != NULL) *features = h;
         h = elb_linear(t, in, elb_params_leaf(p, t, mlp->layer[i].weight), elb_params_leaf(p, t, mlp->layer[i].bias),
-                       last ? ELB_LINEAR : mlp_activation(mlp->kind));
+                       last ? ELB_LINEAR : elb_mlp_activation(mlp->kind));
         if (mlp->kind == ELB_NET_GATED && !last)
             h = elb_mul(t, h,
                         elb_linear(t, in, elb_params_leaf(p, t, mlp->layer[i].gate_weight),

@@ -1,4 +1,4 @@
-/* mlp.h - the multi-layer perceptron: the one network that encoder and decoder are made of so far. */
+/* mlp.h - the multi-layer perceptron: the network that encoder and decoder are made of. */
 #ifndef ELB_MLP_H
 #define ELB_MLP_H
 
@@ -24,10 +24,12 @@ typedef struct elb_mlp {
  * "<prefix>.<2i>.gate.weight" and ".gate.bias". */
 elb_status elb_mlp_init(elb_mlp *mlp, elb_params *params, const char *prefix, elb_net_kind kind, int64_t in,
                         const elb_ints *hidden, int64_t out);
-/* Glorot & Bengio 2010: weights uniform in +-sqrt(6/(in+out)), biases 0. Call after elb_params_build. */
+/* Weights as elb_glorot draws them, biases 0. Call after elb_params_build. */
 void elb_mlp_reset(elb_mlp *mlp, const elb_kernels *k, uint64_t key);
 /* x [..,in] -> [..,out]; the last layer is linear. *features, unless NULL, gets the last hidden layer's output. */
 elb_tensor *elb_mlp_apply(elb_mlp *mlp, elb_tape *t, elb_tensor *x, elb_tensor **features);
+/* Of a hidden layer; a gated one is linear before its gate. */
+elb_activation elb_mlp_activation(elb_net_kind kind);
 /* The output layer's bias [out]. */
 elb_real *elb_mlp_output_bias(elb_mlp *mlp);
 

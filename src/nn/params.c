@@ -1,5 +1,6 @@
 #include "nn/params.h"
 
+#include <math.h>
 #include <stdio.h>
 
 void elb_params_init(elb_params *p, elb_context *c)
@@ -65,4 +66,17 @@ elb_tensor *elb_params_leaf(elb_params *p, elb_tape *t, int64_t index)
 elb_real *elb_params_data(elb_params *p, int64_t index)
 {
     return p->data + p->at[index].offset;
+}
+
+void elb_glorot(const elb_kernels *k, elb_stream at, int64_t out, int64_t in, elb_real *w)
+{
+    elb_real limit = (elb_real)sqrt(6.0 / (double)(out + in));
+    k->uniform(at, out * in, w);
+    k->axpby(out * in, 2 * limit, w, -limit, w);
+}
+
+void elb_params_glorot(elb_params *p, const elb_kernels *k, uint64_t key, int64_t index)
+{
+    const elb_param *a = &p->at[index];
+    elb_glorot(k, (elb_stream){key, (uint64_t)index, 0}, a->shape[0], a->shape[1], elb_params_data(p, index));
 }

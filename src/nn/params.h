@@ -31,4 +31,9 @@ elb_status elb_params_build(elb_params *p);
 elb_tensor *elb_params_leaf(elb_params *p, elb_tape *t, int64_t index);
 elb_real *elb_params_data(elb_params *p, int64_t index);
 
+/* A weight [out,in] uniform in +-sqrt(6/(in+out)) (Glorot & Bengio 2010). */
+void elb_glorot(const elb_kernels *k, elb_stream at, int64_t out, int64_t in, elb_real *w);
+/* The same for a parameter, from a stream of its own. */
+void elb_params_glorot(elb_params *p, const elb_kernels *k, uint64_t key, int64_t index);
+
 #endif

@@ -28,12 +28,12 @@ static elb_tensor *ffg_encode(elb_posterior *q, elb_tape *t, elb_tensor *x)
 
 static elb_tensor *ffg_mean(elb_posterior *q, elb_tape *t, elb_tensor *lambda)
 {
-    return elb_named(elb_columns(t, lambda, 0, q->latent), "posterior mean");
+    return elb_named(elb_lambda_part(q, t, lambda, 0, q->latent), "posterior mean");
 }
 
 static elb_tensor *ffg_log_variance(elb_posterior *q, elb_tape *t, elb_tensor *lambda)
 {
-    return elb_named(elb_columns(t, lambda, q->latent, q->latent), "posterior log variance");
+    return elb_named(elb_lambda_part(q, t, lambda, q->latent, q->latent), "posterior log variance");
 }
 
 static elb_draw ffg_sample(elb_posterior *q, elb_tape *t, elb_tensor *lambda, const elb_noise *noise, elb_log_q log_q)

@@ -3,9 +3,10 @@
 #include <math.h>
 #include <string.h>
 
-extern const elb_posterior_type elb_posterior_ffg;
+extern const elb_posterior_type elb_posterior_ffg, elb_posterior_iaf, elb_posterior_householder, elb_posterior_aux_flow;
 
-const elb_posterior_type *const elb_posterior_types[] = {&elb_posterior_ffg, NULL};
+const elb_posterior_type *const elb_posterior_types[] = {&elb_posterior_ffg, &elb_posterior_iaf,
+                                                         &elb_posterior_householder, &elb_posterior_aux_flow, NULL};
 
 static elb_status posterior_init(elb_posterior *q)
 {
@@ -74,6 +75,14 @@ void elb_mark_mean(const elb_posterior *q, elb_real *mark)
         q->type->mark_mean(q, mark);
     else
         for (int64_t i = 0; i < q->latent; i++) mark[i] = 1;
+}
+
+elb_tensor *elb_lambda_part(elb_posterior *q, elb_tape *t, elb_tensor *lambda, int64_t begin, int64_t count)
+{
+    if (lambda != NULL && lambda->cols != q->local)
+        return elb_tape_fail(t, ELB_MODEL, "local parameters of posterior.type=%s are %lld numbers per datum, not %lld",
+                             q->type->name, (long long)q->local, (long long)lambda->cols);
+    return elb_columns(t, lambda, begin, count);
 }
 
 static elb_draw posterior_named(elb_draw d)

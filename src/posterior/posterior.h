@@ -12,8 +12,8 @@
 typedef struct elb_posterior elb_posterior;
 
 typedef struct elb_draw {
-    elb_tensor *z;         /* [S,B,Z] */
-    elb_tensor *log_q;     /* [S,B], nats; NULL unless asked for */
+    elb_tensor *z;     /* [S,B,Z] */
+    elb_tensor *log_q; /* [S,B], nats; NULL unless asked for. With auxiliary variables: of mean >= that of log q(z) */
     elb_tensor *log_share; /* [S,B]: log of every sample's share in an average over the samples; NULL: 1/S each */
 } elb_draw;
 
@@ -27,6 +27,7 @@ typedef enum elb_log_q {
 typedef struct elb_posterior_type {
     const char *name, *source;
     size_t state_size;
+    bool central; /* mean is a point in the middle of q and not E_q[z], which has no closed form */
     elb_status (*init)(elb_posterior *q);                                /* REQUIRED: declares parameters and *local */
     void (*reset)(elb_posterior *q, const elb_kernels *k, uint64_t key); /* REQUIRED: their start */
     elb_tensor *(*encode)(elb_posterior *q, elb_tape *t, elb_tensor *x); /* REQUIRED: [B,D] -> lambda [B,P] */
@@ -72,6 +73,8 @@ elb_tensor *elb_encode(elb_posterior *q, elb_tape *t, elb_tensor *x);
 elb_draw elb_sample(elb_posterior *q, elb_tape *t, elb_tensor *lambda, const elb_noise *noise, elb_log_q log_q);
 /* mark [P] becomes 1 where lambda holds the mean, or every component's, and 0 elsewhere. */
 void elb_mark_mean(const elb_posterior *q, elb_real *mark);
+/* Columns begin .. begin+count-1 of lambda, which must be P wide. */
+elb_tensor *elb_lambda_part(elb_posterior *q, elb_tape *t, elb_tensor *lambda, int64_t begin, int64_t count);
 /* What a loss is averaged over: strata where the family has them, else samples. */
 elb_draw elb_sample_strata(elb_posterior *q, elb_tape *t, elb_tensor *lambda, const elb_noise *noise, elb_log_q log_q);
 /* Averages over the samples of a draw, by their shares: value [S,B] -> [B]. */

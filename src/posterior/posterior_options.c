@@ -1,7 +1,10 @@
 /* posterior_options.c - the keys of "posterior". */
 #include "posterior/posterior_options.h"
 
-static const char *const posterior_types[] = {"ffg", NULL}; /* in the order of elb_posterior_types */
+static const char *const posterior_flow_forms[] = {"gated", "affine", NULL};
+static const char *const posterior_flow_contexts[] = {"encoder", "none", "local", NULL};
+static const char *const posterior_types[] = {"ffg", "iaf", "householder", "aux_flow",
+                                              NULL}; /* in the order of elb_posterior_types */
 
 const elb_option elb_posterior_option_table[] = {
     {.name = "type",
@@ -9,7 +12,8 @@ const elb_option elb_posterior_option_table[] = {
      .offset = offsetof(elb_posterior_options, type),
      .fallback = "ffg",
      .choices = posterior_types,
-     .help = "Family of q(z|x): ffg is the fully factorised Gaussian."},
+     .help = "Family of q(z|x): ffg is the fully factorised Gaussian; iaf, householder and aux_flow carry its samples "
+             "through a flow."},
     {.name = "hidden",
      .kind = ELB_OPTION_INTS,
      .offset = offsetof(elb_posterior_options, hidden),
@@ -24,5 +28,35 @@ const elb_option elb_posterior_option_table[] = {
      .fallback = "tanh",
      .choices = elb_net_kind_names,
      .help = "Nonlinearity of the encoder's hidden layers."},
+    {.name = "flow_steps",
+     .kind = ELB_OPTION_INT,
+     .offset = offsetof(elb_posterior_options, flow_steps),
+     .fallback = "4",
+     .min = 1,
+     .max = ELB_FLOW_STEPS_MAX,
+     .help =
+         "Steps of the flow: autoregressive steps (iaf), reflections (householder), or pairs of couplings (aux_flow)."},
+    {.name = "flow_hidden",
+     .kind = ELB_OPTION_INTS,
+     .offset = offsetof(elb_posterior_options, flow_hidden),
+     .fallback = "200",
+     .min = 1,
+     .max = 65536,
+     .help = "Widths of the hidden layers in units of every network in a step of iaf or aux_flow; empty makes them "
+             "linear."},
+    {.name = "flow_form",
+     .kind = ELB_OPTION_CHOICE,
+     .offset = offsetof(elb_posterior_options, flow_form),
+     .fallback = "gated",
+     .choices = posterior_flow_forms,
+     .help = "How a step of iaf or aux_flow scales a coordinate: by a sigmoid (gated), or by an exponential (affine)."},
+    {.name = "flow_context",
+     .kind = ELB_OPTION_CHOICE,
+     .offset = offsetof(elb_posterior_options, flow_context),
+     .fallback = "encoder",
+     .choices = posterior_flow_contexts,
+     .help =
+         "How the flow's networks know the datum: by numbers from the encoder, not at all (none), or by weights of its "
+         "own that refinement can fit (local, aux_flow only)."},
     {.name = NULL},
 };

@@ -129,13 +129,19 @@ elb_status elb_validation_elbo(const elb_vae *vae, const elb_dataset *data, doub
 
 /* --- the end of an epoch --------------------------------------------------------------------------------------------- */
 
+static json_t *epoch_coordinates(const elb_trainer *t)
+{
+    json_t *coordinates = json_array();
+    for (int64_t u = 0; u < elb_vae_latent_size(t->vae); u++)
+        json_array_append_new(coordinates, elb_json_real(t->sums.kl_coordinate[u] / (double)t->sums.data));
+    return coordinates;
+}
+
 static json_t *epoch_line(const elb_trainer *t, double validation)
 {
     const elb_epoch_sums *s = &t->sums;
     double n = (double)s->data;
-    json_t *coordinates = json_array(), *line = json_object();
-    for (int64_t u = 0; u < elb_vae_latent_size(t->vae); u++)
-        json_array_append_new(coordinates, elb_json_real(s->kl_coordinate[u] / n));
+    json_t *line = json_object();
     json_object_set_new(line, "epoch", json_integer(t->at.epoch));
     json_object_set_new(line, "step", json_integer(t->at.total));
     double factor = elb_schedule_factor(&t->config->schedule, t->at.total - 1, t->steps * t->config->train.epochs);
@@ -147,7 +153,8 @@ static json_t *epoch_line(const elb_trainer *t, double validation)
     json_object_set_new(line, "reconstruction", elb_json_real(s->reconstruction / n));
     if (!isnan(validation)) json_object_set_new(line, "validation_elbo", elb_json_real(validation));
     json_object_set_new(line, "active_units", json_integer(t->at.active_units));
-    json_object_set_new(line, "kl_per_dimension", coordinates);
+    if (t->vae->posterior->type->kl_to_prior != NULL)
+        json_object_set_new(line, "kl_per_dimension", epoch_coordinates(t));
     json_object_set_new(line, "seconds", elb_json_real(s->seconds));
     json_object_set_new(line, "data_per_second", elb_json_real(n / s->seconds));
     return line;

@@ -23,6 +23,9 @@
     "schedule: {type: iwae, reset_moments: false}\n"                                                                   \
     "train: {epochs: 3280, batch: 20, output_bias: true}\n"
 
+#define PRESETS_ELBO "objective: {type: elbo, samples: 1, kl: closed, gradient: plain, warmup: none}\n"
+#define PRESETS_FLOW(keys) "posterior: {" keys ", hidden: [200, 200], activation: tanh}\n" PRESETS_ELBO
+
 static const elb_preset presets_list[] = {
     {"avi",
      "the standard VAE: Gaussian posterior, closed-form KL; 200-200-50 tanh, Bernoulli, 20 epochs for 8-bit images",
@@ -61,6 +64,13 @@ static const elb_preset presets_list[] = {
      "optimizer: {type: adam, rate: 1e-3, beta1: 0.9, beta2: 0.999, epsilon: 1e-8}\n"
      "schedule: {type: constant}\n"
      "train: {epochs: 100, batch: 64, output_bias: true}\n"},
+    {"iaf", "inverse autoregressive flow: 4 gated steps of 200 units, context of the encoder",
+     PRESETS_ANY PRESETS_FLOW("type: iaf, flow_steps: 4, flow_hidden: [200], flow_form: gated, flow_context: encoder")},
+    {"householder", "Householder flow: 4 reflections by vectors of the encoder",
+     PRESETS_ANY PRESETS_FLOW("type: householder, flow_steps: 4, flow_context: encoder")},
+    {"aux_flow", "RealNVP over z and an auxiliary variable: 2 pairs of couplings of 200 units, context of the encoder",
+     PRESETS_ANY PRESETS_FLOW(
+         "type: aux_flow, flow_steps: 2, flow_hidden: [200], flow_form: gated, flow_context: encoder")},
     {NULL, NULL, NULL},
 };
 

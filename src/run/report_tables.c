@@ -109,8 +109,11 @@ static void report_put_epoch_tiles(const elb_report *r, const json_t *line)
 
     elb_html_number(elb_json_number(line, "kl"), 2, number);
     elb_html_number(elb_json_number(line, "active_units"), 0, other);
-    snprintf(note, sizeof note, "nats per datum, %s of %zu units active", other,
-             json_array_size(json_object_get(line, "kl_per_dimension")));
+    size_t units = json_array_size(json_object_get(line, "kl_per_dimension"));
+    if (units > 0)
+        snprintf(note, sizeof note, "nats per datum, %s of %zu units active", other, units);
+    else /* no closed form */
+        snprintf(note, sizeof note, "nats per datum, %s units active", other);
     report_put_tile(r, "KL divergence", number, note);
 
     json_array_foreach(r->history.lines, i, each)

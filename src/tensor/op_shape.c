@@ -50,6 +50,111 @@ elb_tensor *elb_columns(elb_tape *t, elb_tensor *x, int64_t begin, int64_t count
     return y;
 }
 
+/* --- two tensors side by side ------------------------------------------------------------------------------------------ */
+
+static void join_forward(const elb_kernels *k, elb_tensor *y, int64_t tile)
+{
+    (void)k;
+    const elb_tensor *a = y->in[0], *b = y->in[1];
+    int64_t begin, end;
+    elb_row_range(y->rows, y->cols, tile, &begin, &end);
+    for (int64_t r = begin; r < end; r++) {
+        elb_real *out = y->data + r * y->cols;
+        memcpy(out, a->data + r * a->cols, (size_t)a->cols * sizeof *out);
+        memcpy(out + a->cols, b->data + r % b->rows * b->cols, (size_t)b->cols * sizeof *out);
+    }
+}
+
+/* A backward tile owns whole rows of b and every row of a that they stand beside. */
+static int64_t join_period(const elb_tensor *y)
+{
+    return y->in[1]->needs_grad ? y->in[1]->rows : y->rows;
+}
+
+static int64_t join_backward_tiles(const elb_tensor *y)
+{
+    int64_t period = join_period(y);
+    return elb_range_tiles(period, y->cols * (y->rows / period));
+}
+
+static void join_backward_part(const elb_kernels *k, elb_tensor *y, int i, int64_t begin, int64_t end)
+{
+    elb_tensor *x = y->in[i];
+    int64_t period = join_period(y), column = i == 0 ? 0 : y->in[0]->cols;
+    for (int64_t p = begin; p < end; p++)
+        for (int64_t r = p; r < y->rows; r += period) {
+            elb_real *dx = x->grad + r % x->rows * x->cols;
+            bool first = !y->accumulate[i] && r < x->rows;
+            if (first) memset(dx, 0, (size_t)x->cols * sizeof *dx);
+            k->axpy(x->cols, 1, y->grad + r * y->cols + column, dx);
+        }
+}
+
+static void join_backward(const elb_kernels *k, elb_tensor *y, int64_t tile)
+{
+    int64_t begin, end, period = join_period(y);
+    elb_row_range(period, y->cols * (y->rows / period), tile, &begin, &end);
+    for (int i = 0; i < 2; i++)
+        if (y->in[i]->needs_grad) join_backward_part(k, y, i, begin, end);
+}
+
+const elb_op elb_op_join = {"join", {{elb_row_tiles, join_forward}}, {{join_backward_tiles, join_backward}}};
+
+elb_tensor *elb_join(elb_tape *t, elb_tensor *a, elb_tensor *b)
+{
+    if (a == NULL || b == NULL) return NULL;
+    char left[64], right[64];
+    if (a->rank < 1 || b->rank < 1 || b->rows == 0 || a->rows % b->rows != 0)
+        return elb_tape_fail(t, ELB_MODEL, "a tensor of shape %s cannot stand beside one of shape %s",
+                             elb_shape_text(b, right), elb_shape_text(a, left));
+    int64_t shape[ELB_RANK_MAX];
+    memcpy(shape, a->shape, sizeof shape);
+    shape[a->rank - 1] = a->cols + b->cols;
+    return elb_node(t, &elb_op_join, a->rank, shape, 2, (elb_tensor *[]){a, b});
+}
+
+/* --- weights under a mask: tiles are those of the weights, so that rows stay with their thread -------------------------- */
+
+static void mask_forward(const elb_kernels *k, elb_tensor *y, int64_t tile)
+{
+    (void)k;
+    const int64_t *hidden = y->with.p[0];
+    int64_t begin, end;
+    elb_weight_range(y, tile, &begin, &end);
+    memcpy(y->data + begin * y->cols, y->in[0]->data + begin * y->cols,
+           (size_t)((end - begin) * y->cols) * sizeof *y->data);
+    for (int64_t r = begin; r < end; r++)
+        memset(y->data + r * y->cols + hidden[2 * r], 0, (size_t)(hidden[2 * r + 1] - hidden[2 * r]) * sizeof *y->data);
+}
+
+static void mask_backward(const elb_kernels *k, elb_tensor *y, int64_t tile)
+{
+    elb_tensor *w = y->in[0];
+    const int64_t *hidden = y->with.p[0];
+    int64_t begin, end, n = y->cols;
+    elb_weight_range(y, tile, &begin, &end);
+    if (!y->accumulate[0]) memset(w->grad + begin * n, 0, (size_t)((end - begin) * n) * sizeof *w->grad);
+    for (int64_t r = begin; r < end; r++) {
+        int64_t from = hidden[2 * r], to = hidden[2 * r + 1];
+        k->axpy(from, 1, y->grad + r * n, w->grad + r * n);
+        k->axpy(n - to, 1, y->grad + r * n + to, w->grad + r * n + to);
+    }
+}
+
+const elb_op elb_op_mask = {"mask", {{elb_weight_tiles, mask_forward}}, {{elb_weight_tiles, mask_backward}}};
+
+elb_tensor *elb_mask(elb_tape *t, elb_tensor *w, const int64_t *hidden)
+{
+    if (w == NULL || hidden == NULL) return NULL;
+    for (int64_t r = 0; r < w->rows; r++)
+        if (hidden[2 * r] < 0 || hidden[2 * r] > hidden[2 * r + 1] || hidden[2 * r + 1] > w->cols)
+            return elb_tape_fail(t, ELB_MODEL, "a mask hides columns %lld to %lld of a weight with %lld",
+                                 (long long)hidden[2 * r], (long long)hidden[2 * r + 1], (long long)w->cols);
+    elb_tensor *y = elb_node(t, &elb_op_mask, w->rank, w->shape, 1, &w);
+    if (y != NULL) y->with.p[0] = hidden;
+    return y;
+}
+
 /* --- broadcast a vector or one element ------------------------------------------------------------------------------- */
 
 static void broadcast_forward(const elb_kernels *k, elb_tensor *y, int64_t tile)

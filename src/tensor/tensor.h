@@ -109,6 +109,9 @@ void elb_weight_range(const elb_tensor *w, int64_t tile, int64_t *begin, int64_t
 /* --- ops: shapes in the comments; S samples, B batch, n any width ------------------------------------------------------ */
 /* act(x W^T + b): x [..,n], W [m,n], b [m] or NULL -> [..,m] */
 elb_tensor *elb_linear(elb_tape *t, elb_tensor *x, elb_tensor *w, elb_tensor *b, elb_activation act);
+/* The same with every datum's own weights: x [..,B,n], w [B,P] -> [..,B,m]. Row b of w holds, from column `at` on, W_b [m,n]
+ * and then b_b [m]. */
+elb_tensor *elb_linear_each(elb_tape *t, elb_tensor *x, elb_tensor *w, int64_t at, int64_t m, elb_activation act);
 /* Elementwise; one operand may be broadcast: its shape is a suffix of the other's, or one element. */
 elb_tensor *elb_add(elb_tape *t, elb_tensor *a, elb_tensor *b);
 elb_tensor *elb_sub(elb_tape *t, elb_tensor *a, elb_tensor *b);
@@ -125,6 +128,11 @@ elb_tensor *elb_softmax_first(elb_tape *t,
                               elb_tensor *x); /* [S,..] -> [S,..], over the first axis; no gradient flows */
 /* Columns [begin, begin+count) of the last axis. */
 elb_tensor *elb_columns(elb_tape *t, elb_tensor *x, int64_t begin, int64_t count);
+/* a [..,n] and b [..,m], whose rows repeat beside those of a -> [..,n+m]. */
+elb_tensor *elb_join(elb_tape *t, elb_tensor *a, elb_tensor *b);
+/* w [m,n] with columns hidden[2r] .. hidden[2r+1]-1 of row r at zero, there and in the gradient. `hidden` [m,2] must live
+ * until the run. */
+elb_tensor *elb_mask(elb_tape *t, elb_tensor *w, const int64_t *hidden);
 /* x [n] or one element, repeated to the given shape. */
 elb_tensor *elb_broadcast(elb_tape *t, elb_tensor *x, int rank, const int64_t *shape);
 /* The same values; no gradient passes. */
@@ -133,6 +141,17 @@ elb_tensor *elb_stop_gradient(elb_tape *t, elb_tensor *x);
  * given by elb_scale_gradient_by: DReG weighs the gradient by what is computed downstream of it. */
 elb_tensor *elb_scale_gradient(elb_tape *t, elb_tensor *x);
 void elb_scale_gradient_by(elb_tensor *scaled, elb_tensor *weight); /* weight: one element per row of `scaled` */
+
+/* --- normalising flows: z [..,n]; mc [..,2n] holds for every coordinate a shift m, then, n columns on, a scale's c -------- */
+typedef enum elb_flow_form {
+    ELB_FLOW_GATED,  /* sg(c) z + (1 - sg(c)) m, sg the sigmoid; log-determinant: the sum of log sg(c) */
+    ELB_FLOW_AFFINE, /* exp(c) z + m; sum of c */
+    ELB_FLOW_SCALED  /* sg(c) z + m; sum of log sg(c) */
+} elb_flow_form;
+elb_tensor *elb_flow_step(elb_tape *t, elb_tensor *z, elb_tensor *mc, elb_flow_form form); /* -> [..,n] */
+elb_tensor *elb_flow_log_det(elb_tape *t, elb_tensor *mc, elb_flow_form form);             /* -> [..] */
+/* z - 2 v (v.z)/(v.v): z [..,B,n], v [B,n] -> [..,B,n]. Its own inverse; a v shorter than 1e-6 reflects nothing. */
+elb_tensor *elb_reflect(elb_tape *t, elb_tensor *z, elb_tensor *v);
 
 /* --- noise ----------------------------------------------------------------------------------------------------------- */
 /* Where a batch's random numbers come from: the same (key, datum, draw) give the same numbers in any batch. */

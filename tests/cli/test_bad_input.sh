@@ -156,8 +156,8 @@ if [ "$(id -u)" -ne 0 ]; then
     chmod -R u+w run
 fi
 
-# --- no space: files may have 18 blocks of 512 bytes, which a configuration fits into and a model does not
-limited() { (ulimit -f 18 && "$@"); }
+# --- no space: files may have 30 blocks of 512 bytes, which a configuration fits into and a model does not
+limited() { (ulimit -f 30 && "$@"); }
 # shellcheck disable=SC2086 # words
 refuse 1 "full.*(model|state).safetensors" limited "$ELBOW" train --preset avi --data good.npy --set train.epochs=1 --out full
 rm full/config.yaml full/log.jsonl

@@ -26,7 +26,12 @@ static const char *const *type_names(void)
 static world world_begin(int i, int64_t latent, uint64_t seed)
 {
     world w = {.c = support_context(NULL)};
-    elb_posterior_options options = {.type = i, .hidden = {1, {8}}, .activation = ELB_NET_TANH};
+    elb_posterior_options options;
+    const elb_section sections[] = {{.name = "posterior", .options = elb_posterior_option_table, .values = &options},
+                                    {.options = NULL}};
+    assert_int_equal(elb_options_reset(w.c, sections), ELB_OK);
+    options.type = i;
+    options.hidden = options.flow_hidden = (elb_ints){1, {8}};
     assert_int_equal(elb_tape_create(w.c, &w.t), ELB_OK);
     assert_int_equal(elb_posterior_create(w.c, &options, D, latent, &w.q), ELB_OK);
     assert_int_equal(elb_posterior_reset(w.q, seed), ELB_OK);
@@ -47,6 +52,22 @@ static elb_tensor *data(world *w, int64_t batch)
     elb_tensor *x = elb_input(w->t, "data", false, 2, (int64_t[]){batch, D});
     for (int64_t j = 0; j < batch * D; j++) x->data[j] = (elb_real)(2 * support_number(9, (uint64_t)j));
     return x;
+}
+
+/* A family that has no density at a given z may refuse a gradient that needs it, and says so. */
+static bool gives(world *w, elb_log_q log_q)
+{
+    if (log_q != ELB_LOG_Q_SAMPLE || w->type->log_density != NULL) return true;
+    elb_noise noise = {.key = 1, .datum = w->datum, .samples = 1};
+    elb_draw d = elb_sample(w->q, w->t, elb_encode(w->q, w->t, data(w, 1)), &noise, log_q);
+    bool given = d.z != NULL;
+    if (!given) {
+        assert_null(d.log_q);
+        assert_int_equal(elb_tape_run(w->t, NULL), ELB_USAGE);
+        support_assert_message(w->c, "objective.gradient=plain");
+    }
+    assert_int_equal(elb_tape_reset(w->t), ELB_OK);
+    return given;
 }
 
 static void has_shape(const elb_tensor *x, int rank, int64_t a, int64_t b, int64_t c)
@@ -89,10 +110,11 @@ static void test_shapes(void **state)
             int64_t s = sizes[k][0], b = sizes[k][1], z = sizes[k][2];
             world w = world_begin(i, z, 1);
             elb_noise noise = {.key = 1, .datum = w.datum, .samples = s};
+            elb_log_q last = gives(&w, ELB_LOG_Q_SAMPLE) ? ELB_LOG_Q_SAMPLE : ELB_LOG_Q_FULL;
             elb_tensor *lambda = elb_encode(w.q, w.t, data(&w, b));
             has_shape(lambda, 2, b, w.q->local, 0);
             has_shape(w.type->mean(w.q, w.t, lambda), 2, b, z, 0);
-            for (int log_q = ELB_LOG_Q_NONE; log_q <= ELB_LOG_Q_SAMPLE; log_q++) {
+            for (int log_q = ELB_LOG_Q_NONE; log_q <= (int)last; log_q++) {
                 elb_draw d = elb_sample(w.q, w.t, lambda, &noise, (elb_log_q)log_q);
                 has_shape(d.z, 3, s, b, z);
                 if (log_q == ELB_LOG_Q_NONE)
@@ -101,6 +123,7 @@ static void test_shapes(void **state)
                     has_shape(d.log_q, 2, s, b, 0);
                 if (w.type->log_density != NULL) has_shape(w.type->log_density(w.q, w.t, lambda, d.z), 2, s, b, 0);
             }
+            if (w.type->log_variance != NULL) has_shape(w.type->log_variance(w.q, w.t, lambda), 2, b, z, 0);
             if (w.type->kl_to_prior != NULL) has_shape(w.type->kl_to_prior(w.q, w.t, lambda), 2, b, z, 0);
             assert_int_equal(elb_tape_run(w.t, NULL), ELB_OK);
             world_end(&w);
@@ -135,6 +158,18 @@ static void refused(world *w)
     assert_int_equal(elb_tape_reset(w->t), ELB_OK);
 }
 
+/* Whatever takes lambda refuses one that is not P wide. */
+static void wrong_width(world *w, int64_t width)
+{
+    elb_tensor *(*const functions[])(elb_posterior *, elb_tape *, elb_tensor *) = {w->type->mean, w->type->log_variance,
+                                                                                   w->type->kl_to_prior};
+    for (size_t f = 0; f < sizeof functions / sizeof functions[0]; f++) {
+        if (functions[f] == NULL) continue;
+        assert_null(functions[f](w->q, w->t, elb_input(w->t, "lambda", false, 2, (int64_t[]){4, width})));
+        refused(w);
+    }
+}
+
 static void test_wrong_shapes(void **state)
 {
     (void)state;
@@ -146,6 +181,8 @@ static void test_wrong_shapes(void **state)
         elb_tensor *narrow = elb_input(w.t, "lambda", false, 2, (int64_t[]){4, w.q->local - 1});
         assert_null(elb_sample(w.q, w.t, narrow, &noise, ELB_LOG_Q_FULL).z);
         refused(&w);
+        wrong_width(&w, w.q->local - 1);
+        wrong_width(&w, w.q->local + 1);
         if (w.type->log_density != NULL) {
             elb_tensor *lambda = elb_encode(w.q, w.t, data(&w, 4));
             assert_null(w.type->log_density(w.q, w.t, lambda, elb_input(w.t, "z", false, 3, (int64_t[]){2, 4, 2})));
@@ -181,9 +218,10 @@ static void test_log_q_is_the_density(void **state)
     for (int i = 0; elb_posterior_types[i] != NULL; i++) {
         world w = world_begin(i, 3, 1);
         elb_noise noise = {.key = 1, .datum = w.datum, .samples = 6};
+        bool given = gives(&w, ELB_LOG_Q_SAMPLE);
         elb_tensor *lambda = elb_encode(w.q, w.t, data(&w, 4));
         elb_draw full = elb_sample(w.q, w.t, lambda, &noise, ELB_LOG_Q_FULL);
-        elb_draw held = elb_sample(w.q, w.t, lambda, &noise, ELB_LOG_Q_SAMPLE);
+        elb_draw held = elb_sample(w.q, w.t, lambda, &noise, given ? ELB_LOG_Q_SAMPLE : ELB_LOG_Q_FULL);
         elb_tensor *density = w.type->log_density != NULL ? w.type->log_density(w.q, w.t, lambda, full.z) : full.log_q;
         assert_int_equal(elb_tape_run(w.t, NULL), ELB_OK);
         assert_memory_equal(full.z->data, held.z->data, 6 * 4 * 3 * sizeof(elb_real));
@@ -269,7 +307,8 @@ static void within_errors(const double *values, int64_t n, double want)
     if (!(errors < 5)) fail_msg("%g is %.1f standard errors from %g", mean, errors, want);
 }
 
-/* The samples' mean is mean(), and the mean of log q - log p is kl_to_prior. */
+/* The samples' mean is mean() where that is E_q[z], their variance is that of log_variance, and the mean of log q - log p is
+ * kl_to_prior. */
 static void test_samples(void **state)
 {
     static double values[DRAWS];
@@ -279,12 +318,15 @@ static void test_samples(void **state)
         elb_noise noise = {.key = 1, .datum = w.datum, .samples = DRAWS};
         elb_tensor *lambda = elb_encode(w.q, w.t, data(&w, 1)), *mean = w.type->mean(w.q, w.t, lambda);
         elb_draw d = elb_sample(w.q, w.t, lambda, &noise, ELB_LOG_Q_FULL);
-        elb_tensor *prior = elb_standard_normal_log_prob(w.t, d.z), *kl = NULL;
+        elb_tensor *prior = elb_standard_normal_log_prob(w.t, d.z), *kl = NULL, *spread = NULL;
+        if (w.type->log_variance != NULL) spread = w.type->log_variance(w.q, w.t, lambda);
         if (w.type->kl_to_prior != NULL) kl = elb_sum_last(w.t, w.type->kl_to_prior(w.q, w.t, lambda));
         assert_int_equal(elb_tape_run(w.t, NULL), ELB_OK);
         for (int j = 0; j < WIDTH; j++) {
             for (int64_t s = 0; s < DRAWS; s++) values[s] = (double)d.z->data[s * WIDTH + j];
-            within_errors(values, DRAWS, (double)mean->data[j]);
+            if (!w.type->central) within_errors(values, DRAWS, (double)mean->data[j]);
+            for (int64_t s = 0; s < DRAWS; s++) values[s] = pow(values[s] - (double)mean->data[j], 2);
+            if (spread != NULL) within_errors(values, DRAWS, exp((double)spread->data[j]));
         }
         for (int64_t s = 0; s < DRAWS; s++) values[s] = (double)(d.log_q->data[s] - prior->data[s]);
         if (kl != NULL) within_errors(values, DRAWS, (double)kl->data[0]);

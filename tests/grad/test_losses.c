@@ -108,8 +108,9 @@ static void test_objectives(void **state)
                 for (int warm = 0; warm < 3; warm++) {
                     char settings[512];
                     snprintf(settings, sizeof settings,
-                             "model.latent=2 model.hidden=3 posterior.type=%s posterior.hidden=3 objective.type=%s "
-                             "objective.kl=%s objective.warmup=%s objective.samples=%d",
+                             "model.latent=2 model.hidden=3 posterior.type=%s posterior.hidden=3 "
+                             "posterior.flow_hidden=3 posterior.flow_steps=2 objective.type=%s objective.kl=%s "
+                             "objective.warmup=%s objective.samples=%d",
                              (*q)->name, types[i % 2], kls[i / 2 % 2], warmups[i / 4], samples);
                     losses_check(settings, warm / 2.0);
                 }

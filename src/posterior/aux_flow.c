@@ -1,0 +1,222 @@
+#include <stdio.h>
+#include <string.h>
+
+#include "nn/mlp_each.h"
+#include "posterior/flow.h"
+
+/* RealNVP with an auxiliary variable v, as wide as z: z_0 ~ N(m, diag exp s), v_0 ~ q(v_0), then T pairs of couplings
+ *
+ *     v_t = v_{t-1} sg(c) + b,    (b, c) = A_t(z_{t-1}, h)
+ *     z_t = z_{t-1} sg(c) + b,    (b, c) = B_t(v_t, h)
+ *
+ * with exp(c) for sg(c) when affine, and r(v_T|z_T, h), a diagonal Gaussian from a network. A draw's log_q is
+ *
+ *     log q(z_0|x) + log q(v_0|x) - sum log|det| - log r(v_T|z_T, h),
+ *
+ * whose mean is that of log q(z_T|x) + KL(q(v_T|z_T, x) || r): the ELBO with it bounds the ELBO of the marginal q(z_T|x) from
+ * below, and exp(log_q) weighs samples as properly as the density itself, in the space of (z, v).
+ *
+ * By context. encoder: lambda = [m, s, h (Z)]; none: lambda = [m, s], no h; v_0 ~ N(0, I) in both. local: no h, but lambda =
+ * [m, s, mean and log-variance of v_0 (Z each), every network's weights]; encode fills all after s from parameters that the
+ * data share, and refinement can fit a flow to every datum. */
+
+typedef struct aux_net {
+    elb_mlp shared;   /* by parameters, */
+    elb_mlp_each own; /* or by the datum's numbers in lambda */
+} aux_net;
+
+typedef struct aux_state {
+    elb_mlp encoder;
+    aux_net coupling[2 * ELB_FLOW_STEPS_MAX], reverse;
+    int64_t local; /* parameter that lambda's part after s starts from; context local only */
+    elb_flow_form form;
+} aux_state;
+
+static bool aux_is_local(const elb_posterior *q)
+{
+    return q->options.flow_context == ELB_CONTEXT_LOCAL;
+}
+
+static int64_t aux_context(const elb_posterior *q)
+{
+    return q->options.flow_context == ELB_CONTEXT_ENCODER ? q->latent : 0;
+}
+
+/* --- the networks -------------------------------------------------------------------------------------------------- */
+
+/* Networks 0 .. 2T-1 are the couplings, 2T is r's. */
+static int64_t aux_net_count(const elb_posterior *q)
+{
+    return 2 * q->options.flow_steps + 1;
+}
+
+static aux_net *aux_net_at(const elb_posterior *q, int64_t i)
+{
+    aux_state *state = q->state;
+    return i == 2 * q->options.flow_steps ? &state->reverse : &state->coupling[i];
+}
+
+static elb_status aux_init_shared(elb_posterior *q)
+{
+    for (int64_t i = 0; i < aux_net_count(q); i++) {
+        char name[32];
+        snprintf(name, sizeof name, i == 2 * q->options.flow_steps ? "reverse" : "flow.%d", (int)i);
+        ELB_TRY(elb_mlp_init(&aux_net_at(q, i)->shared, &q->params, name, (elb_net_kind)q->options.activation,
+                             q->latent + aux_context(q), &q->options.flow_hidden, 2 * q->latent));
+    }
+    return ELB_OK;
+}
+
+static elb_status aux_init_local(elb_posterior *q)
+{
+    aux_state *state = q->state;
+    int64_t begin = 2 * q->latent;
+    q->local = 4 * q->latent;
+    for (int64_t i = 0; i < aux_net_count(q); i++) {
+        elb_mlp_each *net = &aux_net_at(q, i)->own;
+        elb_mlp_each_init(net, (elb_net_kind)q->options.activation, q->latent, &q->options.flow_hidden, 2 * q->latent,
+                          q->local);
+        q->local = net->end;
+    }
+    return elb_params_add(&q->params, &state->local, 1, (int64_t[]){q->local - begin}, "flow.local");
+}
+
+/* What the networks know of the datum: h, all of lambda, or nothing. */
+static elb_tensor *aux_given(elb_posterior *q, elb_tape *t, elb_tensor *lambda)
+{
+    if (aux_is_local(q)) return lambda;
+    return aux_context(q) > 0 ? elb_lambda_part(q, t, lambda, 2 * q->latent, aux_context(q)) : NULL;
+}
+
+/* Network i of [..,B,Z], with what it is given -> [..,B,2Z]. */
+static elb_tensor *aux_apply(elb_posterior *q, elb_tape *t, int64_t i, elb_tensor *x, elb_tensor *given)
+{
+    aux_net *net = aux_net_at(q, i);
+    if (aux_is_local(q)) return elb_mlp_each_apply(&net->own, t, x, given);
+    return elb_mlp_apply(&net->shared, t, given != NULL ? elb_join(t, x, given) : x, NULL);
+}
+
+/* --- parameters ---------------------------------------------------------------------------------------------------- */
+
+static elb_status aux_init(elb_posterior *q)
+{
+    aux_state *state = q->state;
+    const elb_posterior_options *with = &q->options;
+    ELB_TRY(elb_flow_check(q, 1 << ELB_CONTEXT_ENCODER | 1 << ELB_CONTEXT_NONE | 1 << ELB_CONTEXT_LOCAL));
+    int64_t encoded = 2 * q->latent + aux_context(q);
+    state->form = with->flow_form == 0 ? ELB_FLOW_SCALED : ELB_FLOW_AFFINE;
+    q->local = encoded;
+    ELB_TRY(aux_is_local(q) ? aux_init_local(q) : aux_init_shared(q));
+    return elb_mlp_init(&state->encoder, &q->params, "encoder", (elb_net_kind)with->activation, q->data, &with->hidden,
+                        encoded);
+}
+
+/* Starts network i, and gives the biases that it ends with. */
+static elb_real *aux_reset_net(elb_posterior *q, const elb_kernels *k, uint64_t key, int64_t i)
+{
+    aux_state *state = q->state;
+    aux_net *net = aux_net_at(q, i);
+    if (!aux_is_local(q)) {
+        elb_mlp_reset(&net->shared, k, key);
+        return elb_mlp_output_bias(&net->shared);
+    }
+    elb_real *from = elb_params_data(&q->params, state->local);
+    elb_mlp_each_reset(&net->own, k, key, 2 * q->latent, from);
+    return from + (net->own.end - 2 * q->latent) - 2 * q->latent;
+}
+
+static void aux_reset(elb_posterior *q, const elb_kernels *k, uint64_t key)
+{
+    aux_state *state = q->state;
+    elb_mlp_reset(&state->encoder, k, key);
+    if (aux_is_local(q)) /* v_0 ~ N(0, I) */
+        memset(elb_params_data(&q->params, state->local), 0, (size_t)(2 * q->latent) * sizeof(elb_real));
+    for (int64_t i = 0; i < aux_net_count(q); i++) {
+        elb_real *bias = aux_reset_net(q, k, key, i);
+        if (i < 2 * q->options.flow_steps) elb_flow_open(bias, q->latent, state->form);
+    }
+}
+
+static elb_tensor *aux_encode(elb_posterior *q, elb_tape *t, elb_tensor *x)
+{
+    aux_state *state = q->state;
+    elb_tensor *encoded = elb_mlp_apply(&state->encoder, t, x, NULL);
+    return aux_is_local(q) ? elb_join(t, encoded, elb_params_leaf(&q->params, t, state->local)) : encoded;
+}
+
+/* --- draws --------------------------------------------------------------------------------------------------------- */
+
+/* v_0, and its log density added to *log_q where there is one. */
+static elb_tensor *aux_start(elb_posterior *q, elb_tape *t, elb_tensor *lambda, const elb_noise *noise,
+                             elb_tensor **log_q)
+{
+    int64_t n = q->latent;
+    if (lambda == NULL) return NULL;
+    elb_tensor *v = elb_noise_normal(t, noise, lambda->rows, n, 1), *density = NULL;
+    if (aux_is_local(q)) {
+        elb_tensor *m = elb_lambda_part(q, t, lambda, 2 * n, n), *s = elb_lambda_part(q, t, lambda, 3 * n, n);
+        v = elb_gaussian_sample(t, m, s, v);
+        if (*log_q != NULL) density = elb_gaussian_log_prob(t, v, m, s);
+    } else if (*log_q != NULL) {
+        density = elb_standard_normal_log_prob(t, v);
+    }
+    if (*log_q != NULL) *log_q = elb_add(t, *log_q, density);
+    return v;
+}
+
+/* Half a pair: x by the numbers that network i makes of y. */
+static elb_tensor *aux_couple(elb_posterior *q, elb_tape *t, int64_t i, elb_tensor *x, elb_tensor *y, elb_tensor *given,
+                              elb_tensor **log_q)
+{
+    aux_state *state = q->state;
+    elb_tensor *bc = aux_apply(q, t, i, y, given);
+    if (*log_q != NULL) *log_q = elb_sub(t, *log_q, elb_flow_log_det(t, bc, state->form));
+    return elb_flow_step(t, x, bc, state->form);
+}
+
+/* log r(v|z), [..,B]. */
+static elb_tensor *aux_log_reverse(elb_posterior *q, elb_tape *t, elb_tensor *v, elb_tensor *z, elb_tensor *given)
+{
+    elb_tensor *r = aux_apply(q, t, 2 * q->options.flow_steps, z, given);
+    return elb_gaussian_log_prob(t, v, elb_columns(t, r, 0, q->latent), elb_columns(t, r, q->latent, q->latent));
+}
+
+/* Carries (z_0, v_0) to (z_T, v_T). */
+static void aux_carry(elb_posterior *q, elb_tape *t, elb_tensor *given, elb_tensor **z, elb_tensor **v,
+                      elb_tensor **log_q)
+{
+    for (int64_t i = 0; i < 2 * q->options.flow_steps; i += 2) {
+        *v = aux_couple(q, t, i, *v, *z, given, log_q);
+        *z = aux_couple(q, t, i + 1, *z, *v, given, log_q);
+    }
+}
+
+static elb_draw aux_sample(elb_posterior *q, elb_tape *t, elb_tensor *lambda, const elb_noise *noise, elb_log_q log_q)
+{
+    elb_draw d = elb_flow_start(q, t, lambda, noise, log_q);
+    elb_tensor *v = aux_start(q, t, lambda, noise, &d.log_q), *given = aux_given(q, t, lambda);
+    aux_carry(q, t, given, &d.z, &v, &d.log_q);
+    if (d.log_q != NULL) d.log_q = elb_sub(t, d.log_q, aux_log_reverse(q, t, v, d.z, given));
+    return d;
+}
+
+/* Where the means of z_0 and v_0 are carried. */
+static elb_tensor *aux_mean(elb_posterior *q, elb_tape *t, elb_tensor *lambda)
+{
+    elb_tensor *z = elb_flow_start_mean(q, t, lambda), *log_q = NULL;
+    elb_tensor *v = aux_is_local(q) ? elb_lambda_part(q, t, lambda, 2 * q->latent, q->latent) : elb_affine(t, z, 0, 0);
+    aux_carry(q, t, aux_given(q, t, lambda), &z, &v, &log_q);
+    return elb_named(z, "posterior mean");
+}
+
+const elb_posterior_type elb_posterior_aux_flow = {
+    .name = "aux_flow",
+    .source = "Cremer, Li & Duvenaud 2018, section 5.2; couplings of Dinh et al. 2017",
+    .state_size = sizeof(aux_state),
+    .central = true,
+    .init = aux_init,
+    .reset = aux_reset,
+    .encode = aux_encode,
+    .sample = aux_sample,
+    .mean = aux_mean,
+};
