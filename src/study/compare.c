@@ -32,7 +32,9 @@ static elb_status compare_save(const elb_summary *s, const char *folder)
         elb_status (*save)(const elb_summary *s, const char *path);
     } files[] = {{"compare.json", elb_summary_save_json},
                  {"compare.csv", elb_summary_save_csv},
-                 {"compare.md", elb_summary_save_markdown}};
+                 {"compare.md", elb_summary_save_markdown},
+                 {"compare.svg", elb_summary_save_plot},
+                 {"compare.png", elb_summary_save_plot}};
     elb_context *c = s->grid->context;
     for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
         char *path = elb_format(c, "%s/%s", folder, files[i].name);

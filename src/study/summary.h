@@ -49,5 +49,7 @@ elb_status elb_summary_text(const elb_summary *s, char **text);
 elb_status elb_summary_save_markdown(const elb_summary *s, const char *path);
 elb_status elb_summary_save_csv(const elb_summary *s, const char *path);
 elb_status elb_summary_save_json(const elb_summary *s, const char *path);
+/* SVG or PNG, by the ending. */
+elb_status elb_summary_save_plot(const elb_summary *s, const char *path);
 
 #endif

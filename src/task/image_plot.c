@@ -1,9 +1,8 @@
 /* image_plot.c - data that are not images as pictures: scatter plots and heat maps. */
 #include <math.h>
-#include <string.h>
 
 #include "task/axis.h"
-#include "task/image.h"
+#include "task/paint.h"
 
 enum {
     PLOT_SIDE = 560, /* pixels of the square that the points lie in */
@@ -12,68 +11,15 @@ enum {
     PLOT_MARGIN = 16,
     PLOT_TICKS = 7,
     PLOT_MANY = 2000, /* points from which on they are drawn fainter */
-    GLYPH_WIDTH = 5,
-    GLYPH_HEIGHT = 7,
-    GLYPH_SCALE = 2,
-    HEAT_SIDE = 480, /* pixels that small tables are enlarged to, about */
+    PLOT_SCALE = 2,   /* of letters */
+    HEAT_SIDE = 480,  /* pixels that small tables are enlarged to, about */
     HEAT_CELL_MAX = 24,
     HEAT_LEAST = 240, /* pixels that a picture is wide at least, and rows that it has at most */
     HEAT_GAP = 12
 };
 
-typedef struct plot_color {
-    uint8_t rgb[3];
-} plot_color;
-
-static const plot_color plot_grid = {{228, 231, 235}}, plot_frame = {{123, 135, 148}}, plot_text = {{62, 76, 89}};
-static const plot_color plot_points[ELB_IMAGE_SOURCES] = {{{123, 135, 148}}, {{214, 69, 65}}};
-
-static void plot_blend(elb_image *m, int64_t x, int64_t y, plot_color color, double opacity)
-{
-    if (x < 0 || y < 0 || x >= m->width || y >= m->height) return;
-    uint8_t *at = m->pixels + (y * m->width + x) * 3;
-    for (int k = 0; k < 3; k++) at[k] = (uint8_t)lround(at[k] + opacity * (color.rgb[k] - at[k]));
-}
-
-static void plot_box(elb_image *m, int64_t x, int64_t y, int64_t width, int64_t height, plot_color color)
-{
-    for (int64_t j = y; j < y + height; j++)
-        for (int64_t i = x; i < x + width; i++) plot_blend(m, i, j, color, 1);
-}
-
-/* --- numbers beside the axes ------------------------------------------------------------------------------------ */
-
-/* One byte per row, the leftmost of five columns in bit 4. */
-static const struct {
-    char character;
-    uint8_t rows[GLYPH_HEIGHT];
-} plot_glyphs[] = {
-    {'0', {0x0e, 0x11, 0x13, 0x15, 0x19, 0x11, 0x0e}}, {'1', {0x04, 0x0c, 0x04, 0x04, 0x04, 0x04, 0x0e}},
-    {'2', {0x0e, 0x11, 0x01, 0x02, 0x04, 0x08, 0x1f}}, {'3', {0x1f, 0x02, 0x04, 0x02, 0x01, 0x11, 0x0e}},
-    {'4', {0x02, 0x06, 0x0a, 0x12, 0x1f, 0x02, 0x02}}, {'5', {0x1f, 0x10, 0x1e, 0x01, 0x01, 0x11, 0x0e}},
-    {'6', {0x06, 0x08, 0x10, 0x1e, 0x11, 0x11, 0x0e}}, {'7', {0x1f, 0x01, 0x02, 0x04, 0x08, 0x08, 0x08}},
-    {'8', {0x0e, 0x11, 0x11, 0x0e, 0x11, 0x11, 0x0e}}, {'9', {0x0e, 0x11, 0x11, 0x0f, 0x01, 0x02, 0x0c}},
-    {'-', {0x00, 0x00, 0x00, 0x1f, 0x00, 0x00, 0x00}}, {'+', {0x00, 0x04, 0x04, 0x1f, 0x04, 0x04, 0x00}},
-    {'.', {0x00, 0x00, 0x00, 0x00, 0x00, 0x0c, 0x0c}}, {'e', {0x00, 0x00, 0x0e, 0x11, 0x1f, 0x10, 0x0e}},
-};
-
-static int64_t plot_text_width(const char *text)
-{
-    return (int64_t)strlen(text) * (GLYPH_WIDTH + 1) * GLYPH_SCALE - GLYPH_SCALE;
-}
-
-static void plot_number(elb_image *m, int64_t left, int64_t top, const char *text)
-{
-    for (; *text; text++, left += (GLYPH_WIDTH + 1) * GLYPH_SCALE)
-        for (size_t g = 0; g < sizeof plot_glyphs / sizeof plot_glyphs[0]; g++) {
-            if (plot_glyphs[g].character != *text) continue;
-            for (int row = 0; row < GLYPH_HEIGHT; row++)
-                for (int column = 0; column < GLYPH_WIDTH; column++)
-                    if (plot_glyphs[g].rows[row] >> (GLYPH_WIDTH - 1 - column) & 1)
-                        plot_box(m, left + column * GLYPH_SCALE, top + row * GLYPH_SCALE, GLYPH_SCALE, GLYPH_SCALE,
-                                 plot_text);
-        }
-}
+static const elb_color plot_grid = {{228, 231, 235}}, plot_frame = {{123, 135, 148}}, plot_ink = {{62, 76, 89}};
+static const elb_color plot_points[ELB_IMAGE_SOURCES] = {{{123, 135, 148}}, {{214, 69, 65}}};
 
 /* --- scatter ---------------------------------------------------------------------------------------------------- */
 
@@ -94,31 +40,22 @@ static elb_axis plot_axis(const elb_image_items *items, int coordinate)
 static void plot_scatter_frame(elb_image *m, const elb_axis *x, const elb_axis *y)
 {
     char text[ELB_NUMBER_SIZE];
-    const int64_t left = PLOT_LEFT, top = PLOT_MARGIN, bottom = top + PLOT_SIDE, height = GLYPH_HEIGHT * GLYPH_SCALE;
+    const int64_t left = PLOT_LEFT, top = PLOT_MARGIN, bottom = top + PLOT_SIDE, height = ELB_LETTER_ABOVE * PLOT_SCALE;
     for (int i = 0; i < x->count; i++) {
         int64_t at = left + (int64_t)lround(elb_axis_place(x, x->ticks[i]) * PLOT_SIDE);
-        plot_box(m, at, top, 1, PLOT_SIDE, plot_grid);
+        elb_paint_box(m, at, top, 1, PLOT_SIDE, plot_grid);
         elb_axis_label(x, i, text);
-        plot_number(m, at - plot_text_width(text) / 2, bottom + 8, text);
+        elb_paint_text(m, at - elb_paint_text_width(text, PLOT_SCALE) / 2, bottom + 8, PLOT_SCALE, plot_ink, text);
     }
     for (int i = 0; i < y->count; i++) {
         int64_t at = bottom - (int64_t)lround(elb_axis_place(y, y->ticks[i]) * PLOT_SIDE);
-        plot_box(m, left, at, PLOT_SIDE, 1, plot_grid);
+        elb_paint_box(m, left, at, PLOT_SIDE, 1, plot_grid);
         elb_axis_label(y, i, text);
-        plot_number(m, left - 8 - plot_text_width(text), at - height / 2, text);
+        elb_paint_text(m, left - 8 - elb_paint_text_width(text, PLOT_SCALE), at - height / 2, PLOT_SCALE, plot_ink,
+                       text);
     }
-    plot_box(m, left, top, 1, PLOT_SIDE + 1, plot_frame);
-    plot_box(m, left, bottom, PLOT_SIDE + 1, 1, plot_frame);
-}
-
-/* A disc with a soft edge. */
-static void plot_disc(elb_image *m, double x, double y, double radius, plot_color color, double opacity)
-{
-    for (int64_t j = (int64_t)floor(y - radius); j <= (int64_t)ceil(y + radius); j++)
-        for (int64_t i = (int64_t)floor(x - radius); i <= (int64_t)ceil(x + radius); i++) {
-            double inside = radius + 0.5 - hypot((double)i - x, (double)j - y);
-            if (inside > 0) plot_blend(m, i, j, color, opacity * fmin(inside, 1));
-        }
+    elb_paint_box(m, left, top, 1, PLOT_SIDE + 1, plot_frame);
+    elb_paint_box(m, left, bottom, PLOT_SIDE + 1, 1, plot_frame);
 }
 
 elb_status elb_image_scatter(elb_context *c, const elb_image_items *items, elb_image **image)
@@ -137,9 +74,9 @@ elb_status elb_image_scatter(elb_context *c, const elb_image_items *items, elb_i
         for (int64_t i = 0; i < items->count; i++) {
             double u = (double)items->values[s][2 * i], v = (double)items->values[s][2 * i + 1];
             if (!isfinite(u) || !isfinite(v)) continue;
-            plot_disc(*image, PLOT_LEFT + elb_axis_place(&x, u) * PLOT_SIDE,
-                      PLOT_MARGIN + PLOT_SIDE - elb_axis_place(&y, v) * PLOT_SIDE, many ? 1.5 : 2.5, plot_points[s],
-                      many ? 0.35 : 0.7);
+            elb_paint_disc(*image, PLOT_LEFT + elb_axis_place(&x, u) * PLOT_SIDE,
+                           PLOT_MARGIN + PLOT_SIDE - elb_axis_place(&y, v) * PLOT_SIDE, many ? 1.5 : 2.5,
+                           plot_points[s], many ? 0.35 : 0.7);
         }
     return ELB_OK;
 }
@@ -147,14 +84,14 @@ elb_status elb_image_scatter(elb_context *c, const elb_image_items *items, elb_i
 /* --- heat map --------------------------------------------------------------------------------------------------- */
 
 /* From dark blue over teal to pale yellow: lightness rises evenly. */
-static plot_color plot_heat(double place)
+static elb_color plot_heat(double place)
 {
     static const double stops[][3] = {{32, 24, 74}, {40, 83, 133}, {45, 142, 135}, {122, 199, 98}, {250, 235, 120}};
     enum { LAST = sizeof stops / sizeof stops[0] - 1 };
     if (isnan(place)) return plot_points[1];
     double at = fmin(fmax(place, 0), 1) * LAST;
     int below = at < LAST ? (int)at : LAST - 1;
-    plot_color color;
+    elb_color color;
     for (int k = 0; k < 3; k++)
         color.rgb[k] = (uint8_t)lround(stops[below][k] + (at - below) * (stops[below + 1][k] - stops[below][k]));
     return color;
@@ -212,8 +149,8 @@ elb_status elb_image_heat(elb_context *c, const elb_image_items *items, elb_imag
             for (int64_t k = 0; k < size; k++) {
                 double x = (double)items->values[s][i * size + k];
                 double place = isnan(x) ? NAN : isinf(x) ? x : high > low ? (x - low) / (high - low) : 0.5;
-                plot_box(*image, s * (size * l.cell_width + HEAT_GAP) + k * l.cell_width, i * l.cell_height,
-                         l.cell_width, l.cell_height, plot_heat(place));
+                elb_paint_box(*image, s * (size * l.cell_width + HEAT_GAP) + k * l.cell_width, i * l.cell_height,
+                              l.cell_width, l.cell_height, plot_heat(place));
             }
     return ELB_OK;
 }

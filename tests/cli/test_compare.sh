@@ -24,7 +24,7 @@ what() { cut -d, -f1-27 "$1/compare.csv"; }
 ok "$ELBOW" compare plan.yaml --out whole --threads 1 --progress none
 says '^VAE .* -[0-9]+\.[0-9][0-9] \+- '
 says '^refined '
-for file in compare.json compare.csv compare.md vae/seed-1/model.safetensors fair/seed-2/own.json refined/seed-1/own.json; do
+for file in compare.json compare.csv compare.md compare.svg compare.png vae/seed-1/model.safetensors fair/seed-2/own.json refined/seed-1/own.json; do
     [ -s "whole/$file" ] || fail "no $file"
 done
 json whole/compare.json
