@@ -43,4 +43,5 @@ static elb_loss elbo_loss(const elb_objective *o, elb_tape *t, elb_model *m, elb
     return l;
 }
 
-const elb_objective_type elb_objective_elbo = {"elbo", "Kingma & Welling 2014, eq. 3", elbo_loss};
+const elb_objective_type elb_objective_elbo = {
+    .name = "elbo", .source = "Kingma & Welling 2014, eq. 3", .loss = elbo_loss};

@@ -45,4 +45,4 @@ static elb_loss iwae_loss(const elb_objective *o, elb_tape *t, elb_model *m, elb
     return l;
 }
 
-const elb_objective_type elb_objective_iwae = {"iwae", "Burda et al. 2016, eq. 8", iwae_loss};
+const elb_objective_type elb_objective_iwae = {.name = "iwae", .source = "Burda et al. 2016, eq. 8", .loss = iwae_loss};

@@ -2,9 +2,10 @@
 
 #include <math.h>
 
-extern const elb_objective_type elb_objective_elbo, elb_objective_iwae;
+extern const elb_objective_type elb_objective_elbo, elb_objective_iwae, elb_objective_gp;
 
-const elb_objective_type *const elb_objective_types[] = {&elb_objective_elbo, &elb_objective_iwae, NULL};
+const elb_objective_type *const elb_objective_types[] = {&elb_objective_elbo, &elb_objective_iwae, &elb_objective_gp,
+                                                         NULL};
 
 void elb_objective_init(elb_objective *o, const elb_objective_options *options)
 {
@@ -20,9 +21,23 @@ void elb_objective_warm(elb_objective *o, double epoch, double epochs)
     o->beta = fmin(1, with->warmup_start + (1 - with->warmup_start) * epoch / with->warmup_epochs);
 }
 
+/* Whether the objective is for this posterior and these options; else the tape is told in words. */
+static bool objective_fits(const elb_objective *o, elb_tape *t, const elb_posterior *q)
+{
+    const elb_objective_type *type = o->type;
+    if (type->posterior != NULL && type->posterior != q->type)
+        elb_tape_fail(t, ELB_USAGE, "objective.type=%s is for posterior.type=%s alone, not for %s: set both",
+                      type->name, type->posterior->name, q->type->name);
+    if (type->plain && o->options.gradient != ELB_GRADIENT_PLAIN)
+        elb_tape_fail(t, ELB_USAGE, "objective.type=%s has the plain gradient alone: set objective.gradient=plain",
+                      type->name);
+    return !elb_tape_failed(t);
+}
+
 elb_loss elb_objective_loss(const elb_objective *o, elb_tape *t, elb_model *m, elb_posterior *q, elb_tensor *x,
                             const elb_noise *noise)
 {
+    if (!objective_fits(o, t, q)) return (elb_loss){NULL, NULL, NULL, NULL, NULL};
     elb_noise own = *noise;
     own.samples = o->options.samples;
     elb_loss l = o->type->loss(o, t, m, q, x, &own);

@@ -12,13 +12,15 @@ typedef struct elb_loss {
     elb_tensor *reconstruction; /* log p(x|z): [B], averaged over the samples, or [S,B] */
     elb_tensor *kl;             /* [B] in closed form or averaged; or [S,B]: log q(z) - log p(z) */
     elb_tensor *kl_coordinate;  /* [B,Z], closed form */
-    elb_tensor *bound;          /* [B], the tightened bound with beta = 1, for objectives that have one */
+    elb_tensor *bound;          /* [B], what is bounded with beta = 1, where that is not the ELBO */
 } elb_loss;
 
 typedef struct elb_objective elb_objective;
 
 typedef struct elb_objective_type {
     const char *name, *source;
+    const elb_posterior_type *posterior; /* the only family it is for; NULL: any */
+    bool plain;                          /* objective.gradient must be plain */
     elb_loss (*loss)(const elb_objective *o, elb_tape *t, elb_model *m, elb_posterior *q, elb_tensor *x,
                      const elb_noise *noise);
 } elb_objective_type;

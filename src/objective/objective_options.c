@@ -1,7 +1,7 @@
 /* objective_options.c - the keys of "objective". */
 #include "objective/objective_options.h"
 
-static const char *const objective_types[] = {"elbo", "iwae", NULL}; /* in the order of elb_objective_types */
+static const char *const objective_types[] = {"elbo", "iwae", "gp", NULL}; /* in the order of elb_objective_types */
 static const char *const objective_kl_forms[] = {"closed", "sampled", NULL};
 static const char *const objective_gradients[] = {"plain", "stl", "dreg", NULL};
 static const char *const objective_warmups[] = {"none", "kl", "entropy", NULL};
@@ -19,7 +19,7 @@ const elb_option elb_objective_option_table[] = {
      .fallback = "1",
      .min = 1,
      .max = 100000,
-     .help = "Posterior samples per datum and step: averaged by elbo, the K importance samples of iwae."},
+     .help = "Posterior samples per datum and step: averaged by elbo and gp, the K importance samples of iwae."},
     {.name = "kl",
      .kind = ELB_OPTION_CHOICE,
      .offset = offsetof(elb_objective_options, kl),

@@ -9,7 +9,7 @@ typedef enum elb_gradient_form { ELB_GRADIENT_PLAIN, ELB_GRADIENT_STL, ELB_GRADI
 typedef enum elb_warmup { ELB_WARMUP_NONE, ELB_WARMUP_KL, ELB_WARMUP_ENTROPY } elb_warmup;
 
 typedef struct elb_objective_options {
-    int type;             /* index into elb_objective_types: elbo, iwae */
+    int type;             /* index into elb_objective_types */
     int64_t samples;      /* posterior samples per datum */
     int kl;               /* elb_kl_form: elbo only */
     int gradient;         /* elb_gradient_form */

@@ -1,6 +1,6 @@
-#include "posterior/posterior.h"
+#include "posterior/diagonal.h"
 
-/* The fully factorised Gaussian, N(m, diag exp s): lambda = [m (Z), s (Z)]. */
+/* The fully factorised Gaussian, N(m, diag exp s): lambda = [m (Z), s (Z)] is the encoder's output. */
 
 typedef struct ffg_state {
     elb_mlp encoder;
@@ -26,36 +26,6 @@ static elb_tensor *ffg_encode(elb_posterior *q, elb_tape *t, elb_tensor *x)
     return elb_mlp_apply(&state->encoder, t, x, NULL);
 }
 
-static elb_tensor *ffg_mean(elb_posterior *q, elb_tape *t, elb_tensor *lambda)
-{
-    return elb_named(elb_lambda_part(q, t, lambda, 0, q->latent), "posterior mean");
-}
-
-static elb_tensor *ffg_log_variance(elb_posterior *q, elb_tape *t, elb_tensor *lambda)
-{
-    return elb_named(elb_lambda_part(q, t, lambda, q->latent, q->latent), "posterior log variance");
-}
-
-static elb_draw ffg_sample(elb_posterior *q, elb_tape *t, elb_tensor *lambda, const elb_noise *noise, elb_log_q log_q)
-{
-    if (lambda == NULL) return (elb_draw){NULL, NULL, NULL};
-    elb_tensor *m = ffg_mean(q, t, lambda), *s = ffg_log_variance(q, t, lambda);
-    elb_draw d = {elb_gaussian_sample(t, m, s, elb_noise_normal(t, noise, lambda->rows, q->latent, 0)), NULL, NULL};
-    if (log_q == ELB_LOG_Q_SAMPLE) m = elb_stop_gradient(t, m), s = elb_stop_gradient(t, s);
-    if (log_q != ELB_LOG_Q_NONE) d.log_q = elb_gaussian_log_prob(t, d.z, m, s);
-    return d;
-}
-
-static elb_tensor *ffg_log_density(elb_posterior *q, elb_tape *t, elb_tensor *lambda, elb_tensor *z)
-{
-    return elb_gaussian_log_prob(t, z, ffg_mean(q, t, lambda), ffg_log_variance(q, t, lambda));
-}
-
-static elb_tensor *ffg_kl_to_prior(elb_posterior *q, elb_tape *t, elb_tensor *lambda)
-{
-    return elb_gaussian_kl_standard(t, ffg_mean(q, t, lambda), ffg_log_variance(q, t, lambda));
-}
-
 const elb_posterior_type elb_posterior_ffg = {
     .name = "ffg",
     .source = "Kingma & Welling 2014, section 3",
@@ -63,9 +33,9 @@ const elb_posterior_type elb_posterior_ffg = {
     .init = ffg_init,
     .reset = ffg_reset,
     .encode = ffg_encode,
-    .sample = ffg_sample,
-    .mean = ffg_mean,
-    .log_variance = ffg_log_variance,
-    .log_density = ffg_log_density,
-    .kl_to_prior = ffg_kl_to_prior,
+    .sample = elb_diagonal_sample,
+    .mean = elb_diagonal_mean,
+    .log_variance = elb_diagonal_log_variance,
+    .log_density = elb_diagonal_log_density,
+    .kl_to_prior = elb_diagonal_kl_to_prior,
 };

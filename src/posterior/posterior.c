@@ -3,10 +3,12 @@
 #include <math.h>
 #include <string.h>
 
-extern const elb_posterior_type elb_posterior_ffg, elb_posterior_iaf, elb_posterior_householder, elb_posterior_aux_flow;
+extern const elb_posterior_type elb_posterior_ffg, elb_posterior_iaf, elb_posterior_householder, elb_posterior_aux_flow,
+    elb_posterior_gp;
 
-const elb_posterior_type *const elb_posterior_types[] = {&elb_posterior_ffg, &elb_posterior_iaf,
-                                                         &elb_posterior_householder, &elb_posterior_aux_flow, NULL};
+const elb_posterior_type *const elb_posterior_types[] = {&elb_posterior_ffg,         &elb_posterior_iaf,
+                                                         &elb_posterior_householder, &elb_posterior_aux_flow,
+                                                         &elb_posterior_gp,          NULL};
 
 static elb_status posterior_init(elb_posterior *q)
 {

@@ -3,8 +3,9 @@
 
 static const char *const posterior_flow_forms[] = {"gated", "affine", NULL};
 static const char *const posterior_flow_contexts[] = {"encoder", "none", "local", NULL};
-static const char *const posterior_types[] = {"ffg", "iaf", "householder", "aux_flow",
-                                              NULL}; /* in the order of elb_posterior_types */
+static const char *const posterior_covariances[] = {"diagonal", "full", NULL};
+static const char *const posterior_types[] = {"ffg",      "iaf", "householder",
+                                              "aux_flow", "gp",  NULL}; /* in the order of elb_posterior_types */
 
 const elb_option elb_posterior_option_table[] = {
     {.name = "type",
@@ -13,7 +14,7 @@ const elb_option elb_posterior_option_table[] = {
      .fallback = "ffg",
      .choices = posterior_types,
      .help = "Family of q(z|x): ffg is the fully factorised Gaussian; iaf, householder and aux_flow carry its samples "
-             "through a flow."},
+             "through a flow; gp is that of random functions."},
     {.name = "hidden",
      .kind = ELB_OPTION_INTS,
      .offset = offsetof(elb_posterior_options, hidden),
@@ -58,5 +59,19 @@ const elb_option elb_posterior_option_table[] = {
      .help =
          "How the flow's networks know the datum: by numbers from the encoder, not at all (none), or by weights of its "
          "own that refinement can fit (local, aux_flow only)."},
+    {.name = "gp_covariance",
+     .kind = ELB_OPTION_CHOICE,
+     .offset = offsetof(elb_posterior_options, gp_covariance),
+     .fallback = "diagonal",
+     .choices = posterior_covariances,
+     .help =
+         "What gp learns of the weights behind each random function: their variances, or a full covariance matrix."},
+    {.name = "gp_scale",
+     .kind = ELB_OPTION_REAL,
+     .offset = offsetof(elb_posterior_options, gp_scale),
+     .fallback = "0",
+     .min = 0,
+     .max = 1e6,
+     .help = "Standard deviation of the prior of these weights; 0 makes it 1 / sqrt(p) for p features."},
     {.name = NULL},
 };

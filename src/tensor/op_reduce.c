@@ -43,6 +43,46 @@ elb_tensor *elb_sum_last(elb_tape *t, elb_tensor *x)
     return elb_node(t, &elb_op_sum_last, x->rank - 1, x->shape, 1, &x);
 }
 
+/* --- sums of squares over equal parts of the last axis ----------------------------------------------------------------- */
+
+static void sum_squares_forward(const elb_kernels *k, elb_tensor *y, int64_t tile)
+{
+    const elb_tensor *x = y->in[0];
+    int64_t begin, end, width = y->with.i[0];
+    elb_row_range(x->rows, x->cols, tile, &begin, &end);
+    for (int64_t i = begin * y->cols; i < end * y->cols; i++)
+        y->data[i] = k->dot(width, x->data + i * width, x->data + i * width);
+}
+
+static void sum_squares_backward(const elb_kernels *k, elb_tensor *y, int64_t tile)
+{
+    const elb_tensor *x = y->in[0];
+    int64_t begin, end, width = y->with.i[0];
+    elb_row_range(x->rows, x->cols, tile, &begin, &end);
+    if (!y->accumulate[0]) memset(x->grad + begin * x->cols, 0, (size_t)((end - begin) * x->cols) * sizeof *x->grad);
+    for (int64_t i = begin * y->cols; i < end * y->cols; i++)
+        k->axpy(width, 2 * y->grad[i], x->data + i * width, x->grad + i * width);
+}
+
+const elb_op elb_op_sum_squares = {
+    "sum_squares", {{sum_last_tiles, sum_squares_forward}}, {{sum_last_tiles, sum_squares_backward}}};
+
+elb_tensor *elb_sum_squares(elb_tape *t, elb_tensor *x, int64_t width)
+{
+    if (x == NULL) return NULL;
+    if (x->rank < 1 || width < 1 || x->cols % width != 0) {
+        char shape[64];
+        return elb_tape_fail(t, ELB_MODEL, "sum_squares: a tensor of shape %s has no rows of whole parts of %lld",
+                             elb_shape_text(x, shape), (long long)width);
+    }
+    int64_t shape[ELB_RANK_MAX];
+    memcpy(shape, x->shape, sizeof shape);
+    shape[x->rank - 1] = x->cols / width;
+    elb_tensor *y = elb_node(t, &elb_op_sum_squares, x->rank, shape, 1, &x);
+    if (y != NULL) y->with.i[0] = width;
+    return y;
+}
+
 /* --- mean of everything ---------------------------------------------------------------------------------------------- */
 
 static void mean_all_forward(const elb_kernels *k, elb_tensor *y, int64_t tile)

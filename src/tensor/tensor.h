@@ -126,6 +126,8 @@ elb_tensor *elb_mean_first(elb_tape *t, elb_tensor *x);   /* [S,..] -> [..] */
 elb_tensor *elb_log_mean_exp(elb_tape *t, elb_tensor *x); /* [S,..] -> [..], over the first axis */
 elb_tensor *elb_softmax_first(elb_tape *t,
                               elb_tensor *x); /* [S,..] -> [S,..], over the first axis; no gradient flows */
+/* Over every `width` columns of the last axis: [..,n width] -> [..,n]. */
+elb_tensor *elb_sum_squares(elb_tape *t, elb_tensor *x, int64_t width);
 /* Columns [begin, begin+count) of the last axis. */
 elb_tensor *elb_columns(elb_tape *t, elb_tensor *x, int64_t begin, int64_t count);
 /* a [..,n] and b [..,m], whose rows repeat beside those of a -> [..,n+m]. */

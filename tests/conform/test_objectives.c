@@ -22,9 +22,11 @@ static world world_begin(const char *settings, int type, int64_t samples)
 {
     world w = {.c = support_context(NULL)};
     char all[256];
+    const elb_posterior_type *posterior = elb_objective_types[type]->posterior;
     snprintf(all, sizeof all,
-             "model.latent=2 model.hidden=6 posterior.hidden=6 objective.type=%s objective.samples=%d %s",
-             type_names()[type], (int)samples, settings);
+             "model.latent=2 model.hidden=6 posterior.type=%s posterior.hidden=6 objective.type=%s "
+             "objective.samples=%d %s",
+             posterior != NULL ? posterior->name : "ffg", type_names()[type], (int)samples, settings);
     w.v = support_vae_create(w.c, D, B, all);
     support_vae_fill(w.v, 0.7, 1);
     support_vae_fill_data(w.v, 2);
@@ -59,6 +61,11 @@ static bool is_shape(const elb_tensor *x, int rank, int64_t a, int64_t b)
     return x->rank == rank && (rank < 1 || x->shape[0] == a) && (rank < 2 || x->shape[1] == b);
 }
 
+static bool refuses(int type, const char *way)
+{
+    return elb_objective_types[type]->plain && strstr(way, "gradient") != NULL;
+}
+
 /* The parts are there, of the promised shapes, and the loss is finite. */
 static void test_parts(void **state)
 {
@@ -71,7 +78,7 @@ static void test_parts(void **state)
     (void)state;
     for (int i = 0; elb_objective_types[i] != NULL; i++)
         for (size_t k = 0; k < sizeof ways / sizeof ways[0]; k++)
-            for (int64_t s = 1; s <= 3; s += 2) {
+            for (int64_t s = 1; s <= 3 && !refuses(i, ways[k]); s += 2) {
                 world w = world_begin(ways[k], i, s);
                 w.v->objective.beta = 0.4; /* without a warm-up it has no effect */
                 elb_loss l = support_vae_run(w.v);
@@ -154,6 +161,7 @@ static void test_posterior_without_extras(void **state)
     (void)state;
     for (int i = 0; elb_objective_types[i] != NULL; i++)
         for (int gradient = ELB_GRADIENT_PLAIN; gradient <= ELB_GRADIENT_DREG; gradient++) {
+            if (elb_objective_types[i]->posterior != NULL) continue;
             world w = world_begin("", i, 3);
             elb_posterior_type bare = *w.v->posterior->type;
             bare.name = "bare";
@@ -175,6 +183,32 @@ static void test_posterior_without_extras(void **state)
         }
 }
 
+/* An objective says which posterior and which gradient it is not for. */
+static void test_refusals(void **state)
+{
+    (void)state;
+    for (int i = 0; elb_objective_types[i] != NULL; i++) {
+        const elb_objective_type *type = elb_objective_types[i];
+        world w = world_begin(type->plain ? "objective.gradient=stl" : "", i, 1);
+        elb_posterior_type other = *w.v->posterior->type;
+        elb_tensor *x = elb_leaf(w.v->tape, "data", w.v->x, NULL, 2, (int64_t[]){B, D});
+        if (type->plain) {
+            assert_null(record(&w, x).loss);
+            assert_int_equal(elb_tape_run(w.v->tape, NULL), ELB_USAGE);
+            support_assert_message(w.c, "set objective.gradient=plain");
+            assert_int_equal(elb_tape_reset(w.v->tape), ELB_OK);
+        }
+        other.name = "another";
+        w.v->posterior->type = &other;
+        if (type->posterior != NULL) {
+            assert_null(record(&w, x).loss);
+            assert_int_equal(elb_tape_run(w.v->tape, NULL), ELB_USAGE);
+            support_assert_message(w.c, "alone, not for another: set both");
+        }
+        world_end(&w);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -184,6 +218,7 @@ int main(void)
         cmocka_unit_test(test_warm),
         cmocka_unit_test(test_failures),
         cmocka_unit_test(test_posterior_without_extras),
+        cmocka_unit_test(test_refusals),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -125,6 +125,7 @@ static void test_shapes(void **state)
             }
             if (w.type->log_variance != NULL) has_shape(w.type->log_variance(w.q, w.t, lambda), 2, b, z, 0);
             if (w.type->kl_to_prior != NULL) has_shape(w.type->kl_to_prior(w.q, w.t, lambda), 2, b, z, 0);
+            if (w.type->uncertainty != NULL) has_shape(w.type->uncertainty(w.q, w.t, data(&w, b)), 1, b, 0, 0);
             assert_int_equal(elb_tape_run(w.t, NULL), ELB_OK);
             world_end(&w);
         }

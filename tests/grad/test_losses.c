@@ -116,6 +116,25 @@ static void test_objectives(void **state)
                 }
 }
 
+/* Both covariances of the weights, and what is sampled and annealed. */
+static void test_random_functions(void **state)
+{
+    static const char *const covariances[] = {"diagonal", "full"}, *const warmups[] = {"none", "kl", "entropy"};
+    static const char *const hidden[] = {"", "3", "2,3"};
+    (void)state;
+    for (size_t c = 0; c < COUNT(covariances); c++)
+        for (size_t w = 0; w < COUNT(warmups); w++)
+            for (size_t h = 0; h < COUNT(hidden); h++)
+                for (int samples = 1; samples <= 3; samples += 2) {
+                    char settings[512];
+                    snprintf(settings, sizeof settings,
+                             "model.latent=2 model.hidden=3 posterior.type=gp posterior.hidden=%s objective.type=gp "
+                             "posterior.gp_covariance=%s objective.warmup=%s objective.samples=%d",
+                             hidden[h], covariances[c], warmups[w], samples);
+                    losses_check(settings, 0.4);
+                }
+}
+
 /* --- a linear model in plain loops --------------------------------------------------------------------------------- */
 
 enum { D = 3, Z = 2, B = 4, K = 5, PARTS = 5 };
@@ -458,9 +477,10 @@ static void test_frozen(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_models),     cmocka_unit_test(test_depths),          cmocka_unit_test(test_objectives),
-        cmocka_unit_test(test_estimators), cmocka_unit_test(test_exact_posterior), cmocka_unit_test(test_warmup),
-        cmocka_unit_test(test_frozen),
+        cmocka_unit_test(test_models),     cmocka_unit_test(test_depths),
+        cmocka_unit_test(test_objectives), cmocka_unit_test(test_random_functions),
+        cmocka_unit_test(test_estimators), cmocka_unit_test(test_exact_posterior),
+        cmocka_unit_test(test_warmup),     cmocka_unit_test(test_frozen),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

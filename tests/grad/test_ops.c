@@ -262,6 +262,34 @@ static void test_reductions(void **state)
         }
 }
 
+static elb_tensor *sum_squares_build(elb_tape *t, elb_tensor *const *in, const grad_case *c)
+{
+    return elb_sum_squares(t, in[0], (int64_t)c->with[0]);
+}
+
+static double sum_squares_plain(const grad_case *c, const elb_real *const *in, int64_t i)
+{
+    int64_t width = (int64_t)c->with[0];
+    double sum = 0;
+    for (int64_t j = 0; j < width; j++) sum += pow((double)in[0][i * width + j], 2);
+    return sum;
+}
+
+static void test_sum_squares(void **state)
+{
+    static const grad_input shapes[] = {{SHAPE(1, 6)}, {SHAPE(2, 5, 6)}, {SHAPE(3, 3, 5, 12)}, {SHAPE(2, 30, 210)}};
+    (void)state;
+    for (size_t x = 0; x < COUNT(shapes); x++)
+        for (int width = 1; width <= 6; width++) {
+            if (6 % width != 0) continue;
+            grad_case c = {.inputs = 1, .build = sum_squares_build, .plain = sum_squares_plain, .with = {width}};
+            c.in[0] = shapes[x];
+            c.in[0].low = -2;
+            c.in[0].high = 2;
+            grad_check(&c);
+        }
+}
+
 /* Weights that exp() alone could not take. */
 static void test_log_mean_exp_extremes(void **state)
 {
@@ -748,6 +776,7 @@ int main(void)
         cmocka_unit_test(test_apply),
         cmocka_unit_test(test_activate),
         cmocka_unit_test(test_reductions),
+        cmocka_unit_test(test_sum_squares),
         cmocka_unit_test(test_log_mean_exp_extremes),
         cmocka_unit_test(test_columns),
         cmocka_unit_test(test_broadcast),

@@ -166,12 +166,15 @@ static void test_steps(void **state)
     static const char *const gated[][2] = {{"likelihood.type", "gaussian"},   {"likelihood.variance", "predicted"},
                                            {"posterior.activation", "gated"}, {"model.activation", "gated"},
                                            {"objective.warmup", "entropy"},   {NULL, NULL}};
+    static const char *const gp[][2] = {
+        {"data.binarise", "dynamic"}, {"posterior.type", "gp"}, {"objective.type", "gp"}, {NULL, NULL}};
     (void)state;
     for (const elb_kernels *const *k = elb_kernels_available(); *k != NULL; k++)
         for (int threads = 1; threads <= 2; threads++) {
             count_steps((*k)->name, threads, elbo);
             count_steps((*k)->name, threads, iwae);
             count_steps((*k)->name, threads, gated);
+            count_steps((*k)->name, threads, gp);
         }
 }
 

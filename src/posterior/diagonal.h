@@ -1,0 +1,15 @@
+/* diagonal.h - what families share whose lambda is a diagonal Gaussian, N(m, diag exp s): lambda = [m (Z), s (Z)], so that
+ * P = 2 Z. The functions are members of elb_posterior_type; shapes and errors are said there. */
+#ifndef ELB_DIAGONAL_H
+#define ELB_DIAGONAL_H
+
+#include "posterior/posterior.h"
+
+elb_tensor *elb_diagonal_mean(elb_posterior *q, elb_tape *t, elb_tensor *lambda);
+elb_tensor *elb_diagonal_log_variance(elb_posterior *q, elb_tape *t, elb_tensor *lambda);
+elb_draw elb_diagonal_sample(elb_posterior *q, elb_tape *t, elb_tensor *lambda, const elb_noise *noise,
+                             elb_log_q log_q);
+elb_tensor *elb_diagonal_log_density(elb_posterior *q, elb_tape *t, elb_tensor *lambda, elb_tensor *z);
+elb_tensor *elb_diagonal_kl_to_prior(elb_posterior *q, elb_tape *t, elb_tensor *lambda);
+
+#endif
