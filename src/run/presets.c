@@ -71,15 +71,9 @@ static const elb_preset presets_list[] = {
     {"aux_flow", "RealNVP over z and an auxiliary variable: 2 pairs of couplings of 200 units, context of the encoder",
      PRESETS_ANY PRESETS_FLOW(
          "type: aux_flow, flow_steps: 2, flow_hidden: [200], flow_form: gated, flow_context: encoder")},
-    {"gp", "the standard VAE of avi with random functions: a Gaussian process over the encoder's output layer, 20 epochs",
-     "data: {binarise: dynamic}\n"
-     "model: {latent: 50, hidden: [200, 200], activation: tanh}\n"
-     "likelihood: {type: bernoulli}\n"
-     "posterior: {type: gp, hidden: [200, 200], activation: tanh, gp_covariance: diagonal, gp_scale: 0}\n"
-     "objective: {type: gp, samples: 1, gradient: plain, warmup: none}\n"
-     "optimizer: {type: adam, rate: 1e-3, beta1: 0.9, beta2: 0.999, epsilon: 1e-8}\n"
-     "schedule: {type: constant}\n"
-     "train: {epochs: 20, batch: 100, output_bias: true}\n"},
+    {"gp", "random functions: mean and variance of the posterior are Gaussian processes over the encoder's features",
+     PRESETS_ANY "posterior: {type: gp, hidden: [200, 200], activation: tanh, gp_covariance: diagonal, gp_scale: 0}\n"
+                 "objective: {type: gp, samples: 1, gradient: plain, warmup: none}\n"},
     {NULL, NULL, NULL},
 };
 
