@@ -22,9 +22,6 @@ elb_tensor *elb_gaussian_sample(elb_tape *t, elb_tensor *mean, elb_tensor *log_v
 /* KL(N(m, e^s) || N(0,1)) per coordinate, 1/2 (e^s + m^2 - 1 - s): [B,n] -> [B,n]. */
 elb_tensor *elb_gaussian_kl_standard(elb_tape *t, elb_tensor *mean, elb_tensor *log_variance);
 
-/* The diagonal Gaussian with the moments of z ~ N(f, exp g), f ~ N and g ~ N with the given moments: mean [B,2n] and
- * variance [B,2n], each of f (n) and then of g (n) -> [mean_f, log(variance_f + exp(mean_g + variance_g / 2))] [B,2n]. */
-elb_tensor *elb_gaussian_match(elb_tape *t, elb_tensor *mean, elb_tensor *variance);
 /* Cholesky factors U of n covariances U^T U: x [n p, p], blocks that hold the upper triangular U with the logarithms of its
  * diagonal (below the diagonal they are not read) -> U [n p, p]. */
 elb_tensor *elb_triangle(elb_tape *t, elb_tensor *x);

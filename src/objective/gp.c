@@ -9,24 +9,28 @@
 
 #define GP_LOG_2PI_E 2.8378770664093454836
 
-/* 1/2 [exp(mean_g + variance_g/2) + mean_f^2 + variance_f - 1 - mean_g]: the KL of lambda, whose log-variance s is
- * log(variance_f + exp(mean_g + variance_g/2)), and what s has over mean_g. [B,Z] */
-static elb_tensor *gp_expected_kl(elb_tape *t, elb_posterior *q, const elb_gp_functions *at, elb_tensor *mean_g)
+/* 1/2 [exp(E g + Var g / 2) + (E f)^2 + Var f - 1 - E g], [B,Z]: the KL of lambda, whose log-variance s is
+ * log(Var f + exp(E g + Var g / 2)), and what s has over E g. */
+static elb_tensor *gp_expected_kl(elb_tape *t, elb_posterior *q, const elb_gp_functions *at)
 {
-    elb_tensor *lambda = elb_gaussian_match(t, at->mean, at->variance);
-    elb_tensor *s = elb_columns(t, lambda, q->latent, q->latent);
-    return elb_add(t, q->type->kl_to_prior(q, t, lambda), elb_affine(t, elb_sub(t, s, mean_g), 0.5, 0));
+    elb_tensor *lambda = elb_gp_lambda(t, at), *s = q->type->log_variance(q, t, lambda);
+    return elb_add(t, q->type->kl_to_prior(q, t, lambda), elb_affine(t, elb_sub(t, s, at->g.mean), 0.5, 0));
 }
 
-/* f and g, then z ~ N(f, diag exp g): [S,B,Z]. */
-static elb_tensor *gp_sample(elb_tape *t, elb_posterior *q, const elb_gp_functions *at, const elb_noise *noise)
+static elb_tensor *gp_draw(elb_tape *t, elb_tensor *mean, elb_tensor *log_variance, const elb_noise *noise,
+                           uint32_t lane)
 {
-    if (at->variance == NULL) return NULL;
-    int64_t batch = at->mean->rows, z = q->latent;
-    elb_tensor *functions = elb_gaussian_sample(t, at->mean, elb_apply(t, ELB_LOG, at->variance),
-                                                elb_noise_normal(t, noise, batch, 2 * z, 1));
-    return elb_gaussian_sample(t, elb_columns(t, functions, 0, z), elb_columns(t, functions, z, z),
-                               elb_noise_normal(t, noise, batch, z, 0));
+    if (mean == NULL) return NULL;
+    int64_t batch = mean->shape[mean->rank - 2];
+    return elb_gaussian_sample(t, mean, log_variance, elb_noise_normal(t, noise, batch, mean->cols, lane));
+}
+
+/* f and g, then z ~ N(f, exp g): [S,B,Z]. */
+static elb_tensor *gp_sample(elb_tape *t, const elb_gp_functions *at, const elb_noise *noise)
+{
+    elb_tensor *f = gp_draw(t, at->f.mean, elb_apply(t, ELB_LOG, at->f.variance), noise, 1);
+    elb_tensor *g = gp_draw(t, at->g.mean, elb_apply(t, ELB_LOG, at->g.variance), noise, 2);
+    return gp_draw(t, f, g, noise, 0);
 }
 
 /* What the expected KL costs per datum, [B]: E log q(z|f,g) = -1/2 sum_j (log 2 pi e + mean_g) is annealed by `entropy`. */
@@ -44,13 +48,12 @@ static elb_loss gp_loss(const elb_objective *o, elb_tape *t, elb_model *m, elb_p
 {
     elb_loss l = {NULL, NULL, NULL, NULL, NULL};
     elb_gp_functions at = elb_gp_at(q, t, x);
-    elb_tensor *mean_g = elb_columns(t, at.mean, q->latent, q->latent), *z = gp_sample(t, q, &at, noise);
-    l.reconstruction = elb_mean_first(t, elb_model_log_likelihood(m, t, x, z));
-    l.kl_coordinate = gp_expected_kl(t, q, &at, mean_g);
+    l.reconstruction = elb_mean_first(t, elb_model_log_likelihood(m, t, x, gp_sample(t, &at, noise)));
+    l.kl_coordinate = gp_expected_kl(t, q, &at);
     l.kl = elb_sum_last(t, l.kl_coordinate);
     elb_tensor *weights = elb_affine(t, elb_gp_weight_kl(q, t), 1 / (double)o->data, 0);
     l.bound = elb_sub(t, elb_sub(t, l.reconstruction, l.kl), weights);
-    elb_tensor *penalty = gp_penalty(o, t, l.kl, mean_g);
+    elb_tensor *penalty = gp_penalty(o, t, l.kl, at.g.mean);
     l.loss = elb_add(t, elb_mean_all(t, elb_sub(t, penalty, l.reconstruction)), weights);
     return l;
 }

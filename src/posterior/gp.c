@@ -94,21 +94,29 @@ elb_gp_functions elb_gp_at(elb_posterior *q, elb_tape *t, elb_tensor *x)
 {
     gp_state *state = q->state;
     elb_tensor *features = NULL;
-    elb_gp_functions at = {.mean = elb_named(elb_mlp_apply(&state->encoder, t, x, &features), "mean of f and g")};
-    at.variance = elb_named(gp_variance(q, t, features), "variance of f and g");
-    return at;
+    elb_tensor *mean = elb_mlp_apply(&state->encoder, t, x, &features), *variance = gp_variance(q, t, features);
+    int64_t z = q->latent;
+    return (elb_gp_functions){.f = {elb_columns(t, mean, 0, z), elb_columns(t, variance, 0, z)},
+                              .g = {elb_columns(t, mean, z, z), elb_columns(t, variance, z, z)}};
+}
+
+/* E z = E f, Var z = Var f + E exp g. */
+elb_tensor *elb_gp_lambda(elb_tape *t, const elb_gp_functions *at)
+{
+    elb_tensor *noise = elb_apply(t, ELB_EXP, elb_add(t, at->g.mean, elb_affine(t, at->g.variance, 0.5, 0)));
+    return elb_join(t, at->f.mean, elb_apply(t, ELB_LOG, elb_add(t, at->f.variance, noise)));
 }
 
 static elb_tensor *gp_encode(elb_posterior *q, elb_tape *t, elb_tensor *x)
 {
     elb_gp_functions at = elb_gp_at(q, t, x);
-    return elb_gaussian_match(t, at.mean, at.variance);
+    return elb_gp_lambda(t, &at);
 }
 
 /* U(x) = sum_j Var f_j(x). */
 static elb_tensor *gp_uncertainty(elb_posterior *q, elb_tape *t, elb_tensor *x)
 {
-    return elb_named(elb_sum_last(t, elb_columns(t, elb_gp_at(q, t, x).variance, 0, q->latent)), "uncertainty");
+    return elb_named(elb_sum_last(t, elb_gp_at(q, t, x).f.variance), "uncertainty");
 }
 
 /* --- the weights' KL ------------------------------------------------------------------------------------------------- */

@@ -11,14 +11,20 @@
 
 extern const elb_posterior_type elb_posterior_gp;
 
-/* What the weights' posterior says of the functions at x; columns: f (Z), then g (Z). */
+/* What the weights' posterior says of a function at x, for every latent coordinate. */
+typedef struct elb_gp_function {
+    elb_tensor *mean;     /* [B,Z]: a.psi or c.psi */
+    elb_tensor *variance; /* [B,Z]: psi^T S psi or psi^T R psi */
+} elb_gp_function;
+
 typedef struct elb_gp_functions {
-    elb_tensor *mean;     /* [B,2Z]: a.psi, c.psi */
-    elb_tensor *variance; /* [B,2Z]: psi^T S psi, psi^T R psi */
+    elb_gp_function f, g;
 } elb_gp_functions;
 
-/* The posterior must be elb_posterior_gp, here and below. */
+/* The posterior must be elb_posterior_gp, in all three. x [B,D]. */
 elb_gp_functions elb_gp_at(elb_posterior *q, elb_tape *t, elb_tensor *x);
+/* The Gaussian with the moments of z when f and g are integrated out, [mean, log-variance]: lambda [B,2Z]. */
+elb_tensor *elb_gp_lambda(elb_tape *t, const elb_gp_functions *at);
 /* KL of the weights' posterior from their prior, summed over both functions of every coordinate: one element, nats. */
 elb_tensor *elb_gp_weight_kl(elb_posterior *q, elb_tape *t);
 

@@ -161,32 +161,6 @@ static void test_sample_and_kl(void **state)
 
 /* --- Gaussians of random functions --------------------------------------------------------------------------------- */
 
-static elb_tensor *match_build(elb_tape *t, elb_tensor *const *in, const grad_case *c)
-{
-    (void)c;
-    return elb_gaussian_match(t, in[0], in[1]);
-}
-
-static double match_plain(const grad_case *c, const elb_real *const *in, int64_t i)
-{
-    int64_t cols = grad_cols(&c->in[0]), n = cols / 2;
-    if (i % cols < n) return (double)in[0][i];
-    return log((double)in[1][i - n] + exp((double)in[0][i] + (double)in[1][i] / 2));
-}
-
-static void test_match(void **state)
-{
-    static const grad_input shapes[] = {{SHAPE(1, 2)}, {SHAPE(2, 5, 6)}, {SHAPE(2, 1, 8)}, {SHAPE(2, 100, 100)}};
-    (void)state;
-    for (size_t x = 0; x < COUNT(shapes); x++) {
-        grad_case c = {.inputs = 2, .build = match_build, .plain = match_plain, .in = {shapes[x], shapes[x]}};
-        c.in[0].low = -1.5;
-        c.in[0].high = c.in[1].high = 1.5;
-        c.in[1].low = 0.05;
-        grad_check(&c);
-    }
-}
-
 static elb_tensor *triangle_build(elb_tape *t, elb_tensor *const *in, const grad_case *c)
 {
     return c->with[0] == 0 ? elb_triangle(t, in[0]) : elb_triangle_kl(t, in[0], c->with[0]);
@@ -262,8 +236,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_bernoulli),       cmocka_unit_test(test_gaussian),
         cmocka_unit_test(test_gaussian_tiled),  cmocka_unit_test(test_sample_and_kl),
-        cmocka_unit_test(test_standard_normal), cmocka_unit_test(test_match),
-        cmocka_unit_test(test_triangle),        cmocka_unit_test(test_registry),
+        cmocka_unit_test(test_standard_normal), cmocka_unit_test(test_triangle),
+        cmocka_unit_test(test_registry),
     };
     return cmocka_run_group_tests(tests, NULL, grad_end_group);
 }

@@ -196,7 +196,11 @@ static weights weights_of(elb_tape *t, elb_posterior *q)
     assert_int_equal(elb_tape_run(t, NULL), ELB_OK);
     w.kl = kl->data[0];
     w.uncertainty = uncertainty->data[0];
-    for (int j = 0; j < FUNCTIONS; j++) w.variance[j] = at.variance->data[j], w.mean[j] = at.mean->data[j];
+    for (int j = 0; j < FUNCTIONS; j++) {
+        const elb_gp_function *function = j < LATENT ? &at.f : &at.g;
+        w.variance[j] = function->variance->data[j % LATENT];
+        w.mean[j] = function->mean->data[j % LATENT];
+    }
     return w;
 }
 
