@@ -1,8 +1,12 @@
 #include "infer/inference.h"
 
+#include <math.h>
 #include <string.h>
 
-enum { INFERENCE_BATCH = 128 }; /* data encoded together */
+enum {
+    INFERENCE_BATCH = 128, /* data encoded together */
+    INFERENCE_DRAWS = 64   /* of z, for the moments of a family that does not tell them */
+};
 
 struct elb_inference {
     elb_context *context;
@@ -10,10 +14,10 @@ struct elb_inference {
     elb_posterior *posterior; /* whose encoder is used */
     elb_posterior *own;       /* a family without an encoder; NULL: lambda is the posterior's */
     elb_refine_options options;
-    uint64_t key;
-    elb_tape *tape;       /* of the encoder */
-    elb_refiner *refiner; /* NULL: no step is taken */
-    int64_t first;        /* of the data given, where the present batch begins */
+    uint64_t key, moments_key; /* of the noise: in refinement, and in the moments that the family does not tell */
+    elb_tape *tape;            /* of the encoder */
+    elb_refiner *refiner;      /* NULL: no step is taken */
+    int64_t first;             /* of the data given, where the present batch begins */
     elb_refine_watch_fn watch;
     void *user; /* watch's */
 };
@@ -33,18 +37,42 @@ static elb_status inference_keep_moments(elb_inference *i, elb_tensor *from, elb
     return ELB_OK;
 }
 
-static elb_status inference_encode(elb_inference *i, int64_t count, elb_real *x, elb_real *lambda)
+/* The same of a family that does not tell its variance, by draws. */
+static elb_status inference_draw_moments(elb_inference *i, int64_t count, const uint64_t *datum, elb_tensor *from,
+                                         elb_real *lambda)
+{
+    int64_t latent = i->posterior->latent;
+    elb_noise noise = {.key = i->moments_key, .datum = datum, .samples = INFERENCE_DRAWS};
+    elb_draw d = elb_sample(i->posterior, i->tape, from, &noise, ELB_LOG_Q_NONE);
+    ELB_TRY(elb_tape_run(i->tape, NULL));
+    for (int64_t b = 0; b < count; b++)
+        for (int64_t k = 0; k < latent; k++) {
+            const elb_real *z = d.z->data + b * latent + k;
+            double sum = 0, squares = 0;
+            for (int64_t n = 0; n < INFERENCE_DRAWS; n++) sum += (double)z[n * count * latent];
+            double mean = sum / INFERENCE_DRAWS;
+            for (int64_t n = 0; n < INFERENCE_DRAWS; n++) squares += pow((double)z[n * count * latent] - mean, 2);
+            lambda[2 * b * latent + k] = (elb_real)mean;
+            lambda[(2 * b + 1) * latent + k] = (elb_real)log(fmax(squares / (INFERENCE_DRAWS - 1), 1e-12));
+        }
+    return ELB_OK;
+}
+
+static elb_status inference_encode(elb_inference *i, int64_t count, const uint64_t *datum, elb_real *x,
+                                   elb_real *lambda)
 {
     ELB_TRY(elb_tape_reset(i->tape));
     elb_tensor *in = elb_leaf(i->tape, "data", x, NULL, 2, (int64_t[]){count, i->model->data});
     elb_tensor *out = elb_encode(i->posterior, i->tape, in);
-    if (i->own != NULL && !elb_tape_failed(i->tape)) return inference_keep_moments(i, out, lambda);
+    if (i->own != NULL && !elb_tape_failed(i->tape))
+        return i->posterior->type->log_variance != NULL ? inference_keep_moments(i, out, lambda)
+                                                        : inference_draw_moments(i, count, datum, out, lambda);
     ELB_TRY(elb_tape_run(i->tape, NULL));
     memcpy(lambda, out->data, (size_t)(out->rows * out->cols) * sizeof *lambda);
     return ELB_OK;
 }
 
-static elb_status inference_begin(elb_inference *i, int64_t count, elb_real *x, elb_real *lambda)
+static elb_status inference_begin(elb_inference *i, int64_t count, const uint64_t *datum, elb_real *x, elb_real *lambda)
 {
     int64_t data = i->model->data, local = elb_inference_family(i)->local;
     if (i->options.start == ELB_REFINE_FROM_ZERO) {
@@ -53,7 +81,7 @@ static elb_status inference_begin(elb_inference *i, int64_t count, elb_real *x, 
     }
     for (int64_t at = 0; at < count; at += INFERENCE_BATCH) {
         int64_t some = count - at < INFERENCE_BATCH ? count - at : INFERENCE_BATCH;
-        ELB_TRY(inference_encode(i, some, x + at * data, lambda + at * local));
+        ELB_TRY(inference_encode(i, some, datum + at, x + at * data, lambda + at * local));
     }
     return ELB_OK;
 }
@@ -71,7 +99,7 @@ elb_status elb_inference_run(elb_inference *i, int64_t count, const uint64_t *da
     int64_t data = i->model->data, local = elb_inference_family(i)->local, batch = elb_inference_batch(i);
     for (i->first = 0; i->first < count; i->first += batch) {
         int64_t at = i->first, some = count - at < batch ? count - at : batch;
-        ELB_TRY(inference_begin(i, some, x + at * data, lambda + at * local));
+        ELB_TRY(inference_begin(i, some, datum + at, x + at * data, lambda + at * local));
         if (i->refiner != NULL)
             ELB_TRY(elb_refiner_run(i->refiner, i->key, some, datum + at, x + at * data, lambda + at * local));
     }
@@ -92,12 +120,6 @@ static elb_status inference_change_family(elb_inference *i)
     const elb_posterior *q = i->posterior;
     elb_posterior_options options = q->options;
     if (inference_ffg(&options.type) == q->type) return ELB_OK;
-    if (q->type->log_variance == NULL)
-        return elb_fail(
-            i->context, ELB_USAGE,
-            "refine.family=ffg needs q's mean and variance, and the posterior %s does not tell its variance; "
-            "choose refine.family=own",
-            q->type->name);
     return elb_posterior_declare(i->context, &options, q->data, q->latent, &i->own);
 }
 
@@ -133,6 +155,7 @@ elb_status elb_inference_create(elb_context *c, elb_model *model, elb_posterior 
     i->posterior = posterior;
     if (options != NULL) i->options = *options;
     i->key = elb_stream_key(seed, ELB_FOR_REFINE, 0);
+    i->moments_key = elb_stream_key(seed, ELB_FOR_REFINE, 1);
     elb_status status = inference_open(i);
     if (status != ELB_OK) {
         elb_inference_destroy(i);
