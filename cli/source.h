@@ -30,7 +30,9 @@ extern const char *const cli_parts[]; /* in the order of elb_part; end with NULL
     {                                                                                                                  \
         .name = "set", .kind = CLI_LIST, .offset = offsetof(type, source.set), .value = "KEY=VALUE",                   \
         .words = CLI_WORDS_KEY,                                                                                        \
-        .help = "A key of data other than in training, such as data.binarise=threshold; may be repeated."              \
+        .help = "A key of data or refine other than in training, such as data.binarise=threshold or "                  \
+                "refine.steps=100; may "                                                                               \
+                "be repeated."                                                                                         \
     }
 
 /* Opens the data for `vae`, whose configuration then describes them. *foreign: they are not what it was trained with. */

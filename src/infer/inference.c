@@ -190,3 +190,14 @@ void elb_inference_watch(elb_inference *i, elb_refine_watch_fn watch, void *user
     i->user = user;
     if (i->refiner != NULL) elb_refiner_watch(i->refiner, watch != NULL ? inference_watch : NULL, i);
 }
+
+void elb_inference_free_rows(elb_inference *i)
+{
+    elb_tape_free_rows(i->tape);
+    if (i->refiner != NULL) elb_refiner_free_rows(i->refiner);
+}
+
+void elb_inference_set_steps(elb_inference *i, int64_t steps)
+{
+    if (i->refiner != NULL) elb_refiner_set_steps(i->refiner, steps);
+}

@@ -21,6 +21,10 @@ elb_posterior *elb_inference_family(const elb_inference *i);
 int64_t elb_inference_batch(const elb_inference *i);
 /* The watcher of refinement (refine.h); places count from the first of the data that elb_inference_run was given. */
 void elb_inference_watch(elb_inference *i, elb_refine_watch_fn watch, void *user);
+/* Lets a datum's last bits depend on its batch, as in training: small batches are then many times faster. */
+void elb_inference_free_rows(elb_inference *i);
+/* Steps of refinement in the runs from now on: 0 up to the options'. */
+void elb_inference_set_steps(elb_inference *i, int64_t steps);
 /* x [count,D], datum[count] their stream positions -> lambda [count, family's local]. Errors: ELB_NUMERIC, ELB_MEMORY; what
  * the watcher returned. */
 elb_status elb_inference_run(elb_inference *i, int64_t count, const uint64_t *datum, elb_real *x, elb_real *lambda);

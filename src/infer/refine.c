@@ -215,7 +215,7 @@ elb_status elb_refiner_run(elb_refiner *r, uint64_t key, int64_t count, const ui
 {
     int64_t steps = r->options.steps;
     bool converges = r->options.tolerance > 0;
-    if (count == 0) return ELB_OK;
+    if (count == 0 || steps == 0) return ELB_OK;
     ELB_TRY(refine_make_room(r, count));
     refine_start(r, count, datum, x, lambda);
     ELB_TRY(refine_record(r, key, converges ? r->x : x));
@@ -289,6 +289,16 @@ void elb_refiner_destroy(elb_refiner *r)
 void elb_refiner_fix_rows(elb_refiner *r)
 {
     elb_tape_fix_rows(r->tape);
+}
+
+void elb_refiner_free_rows(elb_refiner *r)
+{
+    elb_tape_free_rows(r->tape);
+}
+
+void elb_refiner_set_steps(elb_refiner *r, int64_t steps)
+{
+    r->options.steps = steps;
 }
 
 void elb_refiner_watch(elb_refiner *r, elb_refine_watch_fn watch, void *user)

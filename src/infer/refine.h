@@ -28,6 +28,10 @@ void elb_refiner_destroy(elb_refiner *r); /* may be NULL */
 /* Makes a datum's result the same bits in any batch (see elb_tape_fix_rows). */
 void elb_refiner_fix_rows(elb_refiner *r);
 void elb_refiner_watch(elb_refiner *r, elb_refine_watch_fn watch, void *user); /* NULL: nobody watches */
+/* Undoes it: small batches are then many times faster. */
+void elb_refiner_free_rows(elb_refiner *r);
+/* Steps of the runs from now on: 0 up to the options'. */
+void elb_refiner_set_steps(elb_refiner *r, int64_t steps);
 /* How many data are best refined together: thousands, where their tape stays within a few hundred megabytes. */
 int64_t elb_refiner_batch(const elb_refiner *r);
 

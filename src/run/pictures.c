@@ -134,7 +134,7 @@ static elb_status pictures_draw(const pictures_job *j)
 
 static elb_status pictures_tabulate(const pictures_job *j)
 {
-    const elb_column_type real = sizeof(elb_real) == sizeof(float) ? ELB_COLUMN_FLOAT : ELB_COLUMN_DOUBLE;
+    const elb_column_type real = ELB_COLUMN_REAL;
     const int64_t n = j->count, size = j->vae->model->data, latent = j->vae->posterior->latent;
     const elb_column all[PICTURES_COLUMNS] = {
         {"x", real, 2, {n, size}, j->original != NULL ? j->original : j->shown},

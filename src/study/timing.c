@@ -1,29 +1,9 @@
 /* timing.c - how long the inference of one cell takes for a datum. */
 #include <math.h>
-#include <stdlib.h>
 
-#include <elbow/evaluate.h>
+#include <elbow/infer.h>
 
-#include "base/number.h"
 #include "study/cell.h"
-
-enum { TIMING_REPEATS = 21 };
-
-/* Median over some calls, in seconds per datum. */
-static elb_status timing_measure(elb_cell_work *work, int64_t batch, double *seconds)
-{
-    elb_evaluate_settings settings = {.estimator = ELB_ESTIMATE_ELBO, .samples = 1, .limit = batch, .batch = batch};
-    double times[TIMING_REPEATS];
-    elb_evaluation result;
-    if (elb_dataset_count(work->data) < batch) return ELB_OK;
-    for (int i = 0; i < TIMING_REPEATS; i++) {
-        ELB_TRY(elb_evaluate(work->vae, work->data, &settings, &result));
-        times[i] = result.seconds / (double)batch;
-    }
-    qsort(times, TIMING_REPEATS, sizeof times[0], elb_number_compare);
-    *seconds = times[TIMING_REPEATS / 2];
-    return ELB_OK;
-}
 
 static elb_status timing_run(elb_cell_work *work, json_t *key)
 {
@@ -41,7 +21,7 @@ static elb_status timing_run(elb_cell_work *work, json_t *key)
     json_t *array = json_array();
     elb_status status = ELB_OK;
     for (int b = 0; status == ELB_OK && b < ELB_CELL_BATCHES; b++) {
-        status = timing_measure(work, elb_cell_batches[b], &cell->seconds[b]);
+        status = elb_infer_time(work->vae, work->data, elb_cell_batches[b], 0, &cell->seconds[b]);
         json_array_append_new(array, elb_json_real(cell->seconds[b]));
     }
     if (status == ELB_OK) return elb_cell_save(work, "time", key, json_pack("{s:o}", "seconds", array));

@@ -82,6 +82,11 @@ void elb_tape_fix_rows(elb_tape *t)
     t->fixed_rows = true;
 }
 
+void elb_tape_free_rows(elb_tape *t)
+{
+    t->fixed_rows = false;
+}
+
 bool elb_tape_rows_fixed(const elb_tape *t)
 {
     return t->fixed_rows;

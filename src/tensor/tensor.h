@@ -75,6 +75,7 @@ int64_t elb_tape_bytes(const elb_tape *t); /* heap memory held */
 /* Rows of every elb_linear, and of its input's gradient, are computed in blocks of one fixed height, so that a row's bits
  * do not depend on how many rows there are. Slower for small batches; evaluation uses it. */
 void elb_tape_fix_rows(elb_tape *t);
+void elb_tape_free_rows(elb_tape *t); /* undoes it */
 bool elb_tape_rows_fixed(const elb_tape *t);
 
 /* --- leaves -------------------------------------------------------------------------------------------------------- */
