@@ -287,8 +287,9 @@ static elb_status vae_load_with(elb_context *c, const elb_safetensors *file, elb
     int64_t shape[3];
     if (yaml == NULL || text == NULL || !elb_shape_read(text, &rank, shape))
         return elb_fail(c, ELB_MODEL, "not a model of elbow: its metadata lack elbow.config or elbow.shape");
-    if (elb_config_parse(config, "elbow.config", yaml, (int64_t)strlen(yaml)) != ELB_OK)
-        return elb_fail_in(c, ELB_MODEL, "the configuration in the model's metadata");
+    elb_status parsed = elb_config_parse(config, "elbow.config", yaml, (int64_t)strlen(yaml));
+    if (parsed == ELB_MEMORY) return parsed;
+    if (parsed != ELB_OK) return elb_fail_in(c, ELB_MODEL, "the configuration in the model's metadata");
     ELB_TRY(vae_new(c, config, rank, shape, file, vae));
     elb_real *values[ELB_VAE_BLOCKS];
     vae_blocks(*vae, values);

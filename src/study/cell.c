@@ -137,7 +137,8 @@ json_t *elb_cell_key(const elb_cell_work *work, json_t *more)
 {
     const elb_config *config = elb_vae_config(work->vae);
     char key[ELB_KEY_TEXT], value[ELB_TEXT_MAX];
-    bool good = more && !json_object_set_new(more, "model", json_integer(work->checksum));
+    bool good = more && !json_object_set_new(more, "model", json_integer(work->checksum)) &&
+                !json_object_set_new(more, "version", json_string(ELBOW_VERSION));
     for (const elb_section *s = config->sections; good && s->options; s++) {
         if (strcmp(s->name, "data") != 0 && strcmp(s->name, "refine") != 0) continue;
         for (const elb_option *o = s->options; good && o->name; o++) {

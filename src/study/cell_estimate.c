@@ -9,6 +9,7 @@
 
 typedef struct estimate_job {
     elb_cell_work *work;
+    const char *phase; /* what the present evaluation is called */
     elb_progress_fn progress;
     void *user;
     elb_cell_estimate elbo, iwae;
@@ -73,7 +74,9 @@ static void estimate_each(void *user, const elb_datum_estimate *datum)
 static elb_status estimate_progress(void *user, const elb_progress *progress)
 {
     estimate_job *j = user;
-    return j->progress ? j->progress(j->user, progress) : ELB_OK;
+    elb_progress shown = *progress;
+    shown.phase = j->phase;
+    return j->progress ? j->progress(j->user, &shown) : ELB_OK;
 }
 
 static elb_status estimate_evaluate(estimate_job *j)
@@ -174,9 +177,11 @@ static elb_status estimate_all(estimate_job *j)
 {
     const elb_grid *g = j->work->grid;
     elb_cell *cell = j->work->cell;
+    j->phase = "evaluating, own q";
     ELB_TRY(estimate_keep(j, "own", &cell->elbo, &cell->own));
     if (g->plan->evaluate.refine_steps == 0) return ELB_OK;
     if (cell->source >= 0) return estimate_copy(g, &g->cells[cell->source].refined, &cell->refined);
+    j->phase = "evaluating, refined q";
     ELB_TRY(estimate_refine(j->work));
     return estimate_keep(j, "refined", NULL, &cell->refined);
 }

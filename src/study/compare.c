@@ -57,11 +57,24 @@ static elb_status compare_write(const compare_job *j, char **table)
     return status;
 }
 
-static elb_status compare_cell(compare_job *j, elb_cell *cell)
+static elb_status compare_work(compare_job *j, elb_cell *cell)
 {
     ELB_TRY(elb_cell_train(j->grid, cell, compare_progress, j));
     ELB_TRY(elb_grid_check(j->grid, cell));
-    ELB_TRY(elb_cell_evaluate(j->grid, cell, compare_progress, j));
+    return elb_cell_evaluate(j->grid, cell, compare_progress, j);
+}
+
+/* A method that diverges, and what was to start from it, is reported as that; the others go on. */
+static elb_status compare_cell(compare_job *j, elb_cell *cell)
+{
+    const elb_grid *g = j->grid;
+    int64_t before = cell->source >= 0 ? cell->source : cell->start;
+    elb_status status = before >= 0 && g->cells[before].diverged ? ELB_NUMERIC : compare_work(j, cell);
+    cell->diverged = status == ELB_NUMERIC;
+    if (cell->diverged)
+        elb_log(g->context, ELB_LOG_WARNING, "%s diverged: %s", j->where, elb_context_message(g->context));
+    else
+        ELB_TRY(status);
     return compare_write(j, NULL);
 }
 
@@ -75,7 +88,7 @@ static elb_status compare_all(compare_job *j, char **table)
             const char *name = g->plan->methods[cell->method].name;
             snprintf(j->where, sizeof j->where, "%lld/%lld %s/%lld", (long long)i + 1, (long long)g->count, name,
                      (long long)cell->seed);
-            elb_status status = timed ? elb_cell_time(g, cell) : compare_cell(j, cell);
+            elb_status status = !timed ? compare_cell(j, cell) : cell->done ? elb_cell_time(g, cell) : ELB_OK;
             if (status != ELB_OK) return elb_fail_in(g->context, status, "%s, seed %lld", name, (long long)cell->seed);
         }
     return compare_write(j, table);

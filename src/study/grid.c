@@ -155,6 +155,9 @@ static int64_t grid_seeds(const elb_plan *plan, int64_t method)
 
 static elb_status grid_check_method(const elb_plan *plan, const elb_plan_method *m)
 {
+    if (strlen(m->options.label) >= ELB_PLAN_NAME_MAX)
+        return elb_fail(plan->context, ELB_USAGE, "the method %s has a label of %zu bytes; at most %d are accepted",
+                        m->name, strlen(m->options.label), ELB_PLAN_NAME_MAX - 1);
     if (m->run_count == 0) return ELB_OK;
     bool more = *m->options.of || *m->options.from || *m->options.preset || m->options.seeds > 0 || m->set.count > 0;
     if (!more) return ELB_OK;

@@ -25,7 +25,8 @@ typedef struct elb_cell {
     char *folder;       /* the folder of the numbers; the same where the run is trained here */
     bool trains;        /* the run is trained here */
     elb_config *config; /* of the run, with the keys of "refine" that this cell is evaluated with */
-    bool done;          /* both estimates are known */
+    bool done;          /* all estimates are known */
+    bool diverged;      /* there is no such run: numbers that are not finite turned up */
     int64_t parameters;
     double epochs, train_seconds;     /* with those of the run that it started from; NaN: not known */
     elb_cell_estimate elbo, own;      /* by the method's own posterior: ELBO and IWAE */

@@ -24,7 +24,7 @@ typedef struct elb_plan_evaluate {
 } elb_plan_evaluate;
 
 typedef struct elb_plan_method_options {
-    char label[ELB_TEXT_MAX];  /* in table and plot; "": the name */
+    char label[ELB_TEXT_MAX];  /* in table and plot, ELB_PLAN_NAME_MAX bytes at most; "": the name */
     char preset[ELB_TEXT_MAX]; /* "": the plan's */
     char from[ELB_TEXT_MAX];   /* training starts from this method's run of the same seed; "": from nothing */
     char of[ELB_TEXT_MAX];     /* not trained: this method's runs, evaluated with other keys of "refine"; "": trained */

@@ -110,7 +110,7 @@ static elb_moments summary_add_seeds(const elb_grid *g, int64_t method, int meas
 static elb_status summary_gain(const elb_grid *g, int64_t method, int measure, elb_row_gain *gain)
 {
     const elb_cell *first = summary_next(g, method, NULL);
-    int64_t n = elb_cell_measure(first, measure)->n;
+    int64_t n = first ? elb_cell_measure(first, measure)->n : 0;
     *gain = (elb_row_gain){.mean = {0, NAN, NAN}, .seeds_p = NAN};
     if (method == g->reference || n == 0) return ELB_OK;
     double *differences = elb_alloc(g->context, n, sizeof *differences);
@@ -129,9 +129,17 @@ static elb_status summary_gain(const elb_grid *g, int64_t method, int measure, e
 
 /* --- all methods ---------------------------------------------------------------------------------------------------- */
 
+static int64_t summary_diverged(const elb_grid *g, int64_t method)
+{
+    int64_t count = 0;
+    for (int64_t i = 0; i < g->count; i++) count += g->cells[i].method == method && g->cells[i].diverged;
+    return count;
+}
+
 static elb_status summary_row(const elb_grid *g, int64_t method, elb_row *row)
 {
     *row = (elb_row){.method = method,
+                     .diverged = summary_diverged(g, method),
                      .k_hat_bad = summary_mean(g, method, summary_k_hat),
                      .parameters = summary_mean(g, method, summary_parameters),
                      .epochs = summary_mean(g, method, summary_epochs),
@@ -153,7 +161,7 @@ elb_status elb_summary_create(const elb_grid *g, elb_summary **summary)
     made->rows = elb_alloc(g->context, g->plan->count, sizeof *made->rows);
     elb_status status = made->rows ? ELB_OK : ELB_MEMORY;
     for (int64_t m = 0; m < g->plan->count && status == ELB_OK; m++)
-        if (summary_next(g, m, NULL)) status = summary_row(g, m, &made->rows[made->count++]);
+        if (summary_next(g, m, NULL) || summary_diverged(g, m)) status = summary_row(g, m, &made->rows[made->count++]);
     if (status == ELB_OK)
         *summary = made;
     else

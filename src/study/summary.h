@@ -22,6 +22,7 @@ typedef struct elb_row_gain {
 
 typedef struct elb_row {
     int64_t method;
+    int64_t diverged; /* seeds without a run for that reason */
     elb_row_mean mean[ELB_MEASURES];
     elb_row_gain gain[ELB_MEASURES]; /* all zero for the reference itself */
     double k_hat_bad;                /* of the method's own posterior; means over seeds, here and below */
@@ -32,7 +33,7 @@ typedef struct elb_row {
 typedef struct elb_summary {
     const elb_grid *grid;
     const char *title;
-    int64_t count; /* of methods with a cell that is done */
+    int64_t count; /* of methods with a cell that has been worked on */
     elb_row *rows;
 } elb_summary;
 

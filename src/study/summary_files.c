@@ -28,7 +28,7 @@ static void files_put_number(elb_writer *w, double value)
 
 static void files_put_heads(elb_writer *w)
 {
-    elb_writer_printf(w, "method,label,seeds");
+    elb_writer_printf(w, "method,label,seeds,diverged");
     for (int m = 0; m < ELB_MEASURES; m++)
         elb_writer_printf(w, ",%s,%s_error,%s_gain,%s_gain_error,%s_gain_t_p,%s_gain_wilcoxon_p,%s_gain_seeds_p",
                           files_measures[m], files_measures[m], files_measures[m], files_measures[m], files_measures[m],
@@ -43,7 +43,7 @@ static void files_put_row(elb_writer *w, const elb_plan_method *method, const el
 {
     elb_writer_printf(w, "%s,", method->name);
     files_put_text(w, elb_plan_label(method));
-    elb_writer_printf(w, ",%lld", (long long)r->mean[ELB_MEASURE_OWN].seeds);
+    elb_writer_printf(w, ",%lld,%lld", (long long)r->mean[ELB_MEASURE_OWN].seeds, (long long)r->diverged);
     for (int m = 0; m < ELB_MEASURES; m++) {
         const elb_row_gain *g = &r->gain[m];
         bool known = g->mean.seeds > 0;
@@ -140,9 +140,10 @@ static bool files_put_cells(json_t *o, const elb_grid *g, int64_t method)
 static json_t *files_row(const elb_grid *g, const elb_row *r)
 {
     const elb_plan_method *method = &g->plan->methods[r->method];
-    json_t *o = json_pack("{s:s,s:s,s:o,s:o,s:o,s:o}", "method", method->name, "label", elb_plan_label(method),
-                          "k_hat_bad", elb_json_real(r->k_hat_bad), "parameters", elb_json_real(r->parameters),
-                          "epochs", elb_json_real(r->epochs), "train_seconds", elb_json_real(r->train_seconds));
+    json_t *o = json_pack("{s:s,s:s,s:I,s:o,s:o,s:o,s:o}", "method", method->name, "label", elb_plan_label(method),
+                          "diverged", (json_int_t)r->diverged, "k_hat_bad", elb_json_real(r->k_hat_bad), "parameters",
+                          elb_json_real(r->parameters), "epochs", elb_json_real(r->epochs), "train_seconds",
+                          elb_json_real(r->train_seconds));
     bool good = o && (!*method->options.of || files_put(o, "of", json_string(method->options.of)));
     for (int m = 0; m < ELB_MEASURES && good; m++) {
         json_t *value = r->mean[m].seeds > 0 ? files_mean(&r->mean[m]) : json_null();

@@ -7,7 +7,7 @@
 #include "run/html.h"
 #include "study/summary.h"
 
-enum { TABLE_COLUMNS = 12, TABLE_CELL = 80, TABLE_LABEL = 40, TABLE_LINE = 1100, TABLE_NOTES = 2048 };
+enum { TABLE_COLUMNS = 12, TABLE_CELL = 96, TABLE_LINE = 1300, TABLE_NOTES = 2048 };
 
 /* A cell's text; label alone is not among them. */
 typedef char table_row[TABLE_COLUMNS][TABLE_CELL];
@@ -74,9 +74,14 @@ static void table_fill(const elb_row *r, table_row row)
     table_number(r->parameters, 0, row[at++]);
 }
 
-static const char *table_label(const elb_summary *s, const elb_row *row)
+static const char *table_label(const elb_summary *s, const elb_row *row, char text[TABLE_CELL])
 {
-    return elb_plan_label(&s->grid->plan->methods[row->method]);
+    const char *label = elb_plan_label(&s->grid->plan->methods[row->method]);
+    if (row->diverged > 0)
+        snprintf(text, TABLE_CELL, "%s (%lld diverged)", label, (long long)row->diverged);
+    else
+        snprintf(text, TABLE_CELL, "%s", label);
+    return text;
 }
 
 /* What the numbers are. */
@@ -84,8 +89,9 @@ static void table_notes(const elb_summary *s, char notes[TABLE_NOTES])
 {
     static const char *const parts[] = {"training", "validation", "test", ""};
     const elb_plan_evaluate *e = &s->grid->plan->evaluate;
-    const elb_cell_estimate *first = &s->grid->cells[0].own;
+    const elb_cell *first = s->grid->cells;
     char refined[256] = "";
+    for (int64_t i = 0; i < s->grid->count && first->own.n == 0; i++) first = &s->grid->cells[i];
     if (e->refine_steps > 0)
         snprintf(refined, sizeof refined,
                  "; refined q: a Gaussian for every datum after %lld Adam steps, which says what the model deserves",
@@ -97,7 +103,7 @@ static void table_notes(const elb_summary *s, char notes[TABLE_NOTES])
         "Wilcoxon's signed-rank test over data.\n"
         "k-hat > .7: share of data whose weights are not to be trusted; ms: median milliseconds of inference per "
         "datum.\n",
-        (long long)first->n, parts[e->part], (long long)e->samples, refined,
+        (long long)first->own.n, parts[e->part], (long long)e->samples, refined,
         elb_plan_label(&s->grid->plan->methods[s->grid->reference]));
 }
 
@@ -113,8 +119,9 @@ static table_widths table_measure(const elb_summary *s)
     for (int k = 0; k < TABLE_COLUMNS; k++) w.columns[k] = (int)strlen(table_heads[k]);
     for (int64_t i = 0; i < s->count; i++) {
         table_row row;
+        char label[TABLE_CELL];
         table_fill(&s->rows[i], row);
-        int length = (int)strnlen(table_label(s, &s->rows[i]), TABLE_LABEL);
+        int length = (int)strlen(table_label(s, &s->rows[i], label));
         if (length > w.label) w.label = length;
         for (int k = 0; k < TABLE_COLUMNS; k++)
             if ((int)strlen(row[k]) > w.columns[k]) w.columns[k] = (int)strlen(row[k]);
@@ -124,7 +131,7 @@ static table_widths table_measure(const elb_summary *s)
 
 static int table_put(char *line, const table_widths *w, const char *label, const char *const cells[TABLE_COLUMNS])
 {
-    int used = snprintf(line, TABLE_LINE, "%-*.*s", w->label, TABLE_LABEL, label);
+    int used = snprintf(line, TABLE_LINE, "%-*s", w->label, label);
     for (int k = 0; k < TABLE_COLUMNS; k++)
         used += snprintf(line + used, (size_t)(TABLE_LINE - used), "  %*s", w->columns[k], cells[k]);
     used += snprintf(line + used, (size_t)(TABLE_LINE - used), "\n");
@@ -141,10 +148,11 @@ elb_status elb_summary_text(const elb_summary *s, char **text)
     at += table_put(at, &w, "method", table_heads);
     for (int64_t i = 0; i < s->count; i++) {
         table_row row;
+        char label[TABLE_CELL];
         const char *cells[TABLE_COLUMNS];
         table_fill(&s->rows[i], row);
         for (int k = 0; k < TABLE_COLUMNS; k++) cells[k] = row[k];
-        at += table_put(at, &w, table_label(s, &s->rows[i]), cells);
+        at += table_put(at, &w, table_label(s, &s->rows[i], label), cells);
     }
     table_notes(s, at);
     return ELB_OK;
@@ -167,9 +175,10 @@ static void table_put_markdown(elb_writer *w, const elb_summary *s)
     for (int k = 0; k < TABLE_COLUMNS; k++) elb_writer_printf(w, "--:|");
     for (int64_t i = 0; i < s->count; i++) {
         table_row row;
+        char label[TABLE_CELL];
         table_fill(&s->rows[i], row);
         elb_writer_printf(w, "\n| ");
-        table_put_label(w, table_label(s, &s->rows[i]));
+        table_put_label(w, table_label(s, &s->rows[i], label));
         elb_writer_printf(w, " |");
         for (int k = 0; k < TABLE_COLUMNS; k++) {
             const char *sign = strstr(row[k], "+-");

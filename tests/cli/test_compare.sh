@@ -18,7 +18,7 @@ methods:
 END
 
 # what FOLDER: the numbers that no clock goes into.
-what() { cut -d, -f1-27 "$1/compare.csv"; }
+what() { cut -d, -f1-28 "$1/compare.csv"; }
 
 # --- a plan
 ok "$ELBOW" compare plan.yaml --out whole --threads 1 --progress none
@@ -55,7 +55,7 @@ ok "$ELBOW" compare whole/vae/seed-1 whole/vae/seed-2 whole/fair/seed-1 --out ta
 ls -l whole/vae/seed-1 >after
 same before after
 [ "$(wc -l <taken/compare.csv)" -eq 3 ] || fail 'seeds of one method are not one row'
-[ "$(sed -n 2p taken/compare.csv | cut -d, -f4-5)" = "$(sed -n 2p whole/compare.csv | cut -d, -f4-5)" ] ||
+[ "$(sed -n 2p taken/compare.csv | cut -d, -f5-6)" = "$(sed -n 2p whole/compare.csv | cut -d, -f5-6)" ] ||
     fail 'a run has other numbers when it is taken as it is'
 
 # --- presets, and JSON
