@@ -189,18 +189,16 @@ const cli_verb verb_compare = {
     .name = "compare",
     .summary = "train or take runs of several methods and compare them on likelihood and time",
     .arguments = "[PLAN.yaml | RUN]...",
-    .details = "Every method gets the same data, decoder, likelihood and budget, and every seed is a run in "
-               "FOLDER/METHOD/seed-N. Runs given as arguments are taken as they are; those that differ in their seed "
-               "alone count "
-               "as one method. Docs: docs/compare.md.\n\n"
-               "Two likelihoods are estimated: by the method's own posterior, and by a Gaussian refined for every "
-               "datum, which "
-               "judges the model and not the proposal. Differences from the reference are paired by datum. Writes "
-               "compare.json, "
-               "compare.csv, compare.md, compare.svg and compare.png into FOLDER after every run; the same command "
-               "goes on where "
-               "it was stopped.",
-    .examples = "elbow compare --data fashion-mnist --methods avi,iwae-paper --epochs 5 --seeds 3 --out compared\n"
+    .details =
+        "Every method gets the same data, decoder, likelihood and budget, and every seed is a run in "
+        "FOLDER/METHOD/seed-N. Runs given as arguments are taken as they are; those that differ in their seed alone "
+        "count as one method. A plan in YAML says more: docs/compare.md.\n\n"
+        "Two likelihoods are estimated: by the method's own posterior, and by a Gaussian refined for every datum, "
+        "which "
+        "judges the model and not the proposal. Differences from the reference are paired by datum. Writes "
+        "compare.json, compare.csv and compare.md into FOLDER after every run, and the plot at the end, as compare.svg "
+        "and compare.png; the same command goes on where it was stopped.",
+    .examples = "elbow compare --data fashion-mnist --methods avi,iaf --epochs 5 --seeds 3 --out compared\n"
                 "elbow compare plan.yaml --out compared\n"
                 "elbow compare run-1 run-2 --out compared",
     .options = compare_table,

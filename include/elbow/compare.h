@@ -32,10 +32,10 @@ typedef struct elb_compare_settings {
     void *user;
 } elb_compare_settings;
 
-/* Trains what is not trained, evaluates what is not evaluated, and writes compare.json, .csv, .md, .svg and .png into the
- * folder, after every cell of the grid anew. What an earlier call finished there is not done again, so that a call that
- * was stopped is gone on with by the same call. *table, which the caller frees with elb_text_free, is the result as
- * plain text; it may be NULL.
+/* Trains what is not trained, evaluates what is not evaluated, and writes compare.json, .csv and .md into the folder,
+ * after every cell of the grid anew, and compare.svg and .png at the end. What an earlier call finished there is not done
+ * again, so that a call that was stopped is gone on with by the same call. A method that diverges is warned of and reported
+ * as that. *table, which the caller frees with elb_text_free, is the result as plain text; it may be NULL.
  * Errors: ELB_USAGE (a plan that makes no sense; methods whose data, decoder or likelihood differ; a folder with runs of
  * another plan), what elb_train and elb_evaluate return, what `progress` returned. */
 ELB_API elb_status elb_compare(const elb_plan *plan, const elb_compare_settings *settings, char **table);

@@ -25,7 +25,8 @@ static elb_status compare_progress(void *user, const elb_progress *progress)
     return j->settings->progress(j->settings->user, &shown);
 }
 
-static elb_status compare_save(const elb_summary *s, const char *folder)
+/* The plots only when all is done: before, there are no times to show. */
+static elb_status compare_save(const elb_summary *s, const char *folder, bool all)
 {
     static const struct {
         const char *name;
@@ -37,6 +38,7 @@ static elb_status compare_save(const elb_summary *s, const char *folder)
                  {"compare.png", elb_summary_save_plot}};
     elb_context *c = s->grid->context;
     for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
+        if (files[i].save == elb_summary_save_plot && !all) continue;
         char *path = elb_format(c, "%s/%s", folder, files[i].name);
         elb_status status = path ? files[i].save(s, path) : ELB_MEMORY;
         elb_free(c, path);
@@ -45,13 +47,13 @@ static elb_status compare_save(const elb_summary *s, const char *folder)
     return ELB_OK;
 }
 
-/* What is known so far. */
-static elb_status compare_write(const compare_job *j, char **table)
+/* What is known so far; of a plot and the table for people, when it is all. */
+static elb_status compare_write(const compare_job *j, bool all, char **table)
 {
     elb_summary *summary;
     ELB_TRY(elb_folder_make(j->grid->context, j->grid->folder));
     ELB_TRY(elb_summary_create(j->grid, &summary));
-    elb_status status = compare_save(summary, j->grid->folder);
+    elb_status status = compare_save(summary, j->grid->folder, all);
     if (status == ELB_OK && table) status = elb_summary_text(summary, table);
     elb_summary_destroy(summary);
     return status;
@@ -75,7 +77,7 @@ static elb_status compare_cell(compare_job *j, elb_cell *cell)
         elb_log(g->context, ELB_LOG_WARNING, "%s diverged: %s", j->where, elb_context_message(g->context));
     else
         ELB_TRY(status);
-    return compare_write(j, NULL);
+    return compare_write(j, false, NULL);
 }
 
 /* Times are taken one after the other when all else is done: they are to be compared. */
@@ -91,7 +93,7 @@ static elb_status compare_all(compare_job *j, char **table)
             elb_status status = !timed ? compare_cell(j, cell) : cell->done ? elb_cell_time(g, cell) : ELB_OK;
             if (status != ELB_OK) return elb_fail_in(g->context, status, "%s, seed %lld", name, (long long)cell->seed);
         }
-    return compare_write(j, table);
+    return compare_write(j, true, table);
 }
 
 elb_status elb_compare(const elb_plan *plan, const elb_compare_settings *settings, char **table)

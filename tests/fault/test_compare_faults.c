@@ -48,7 +48,7 @@ static void test_memory(void **state)
     elb_status status = run(&f, folder, 0, 0);
     assert_int_equal(status, ELB_OK);
     int64_t all = 0;
-    for (int64_t n = 1; status != ELB_OK || n == 1; n += 1 + n / 16, all++) {
+    for (int64_t n = 1; status != ELB_OK || n == 1; n += 1 + n / 10, all++) {
         if (n % 3 == 0) {
             remove(support_path(folder, "fair/seed-1/own.json"));
             remove(support_path(folder, "refined/seed-1/time.json"));
@@ -58,7 +58,7 @@ static void test_memory(void **state)
         check_folder(folder);
         assert_true(n < 1000000);
     }
-    assert_true(all > 40);
+    assert_true(all > 30);
     support_folder_remove(folder);
 }
 
@@ -69,7 +69,7 @@ static void test_writes(void **state)
     fault f;
     assert_int_equal(run(&f, folder, 0, 0), ELB_OK);
     elb_status status = ELB_FAILURE;
-    for (int64_t n = 1; status != ELB_OK; n += 1 + n / 16) {
+    for (int64_t n = 1; status != ELB_OK; n += 1 + n / 10) {
         remove(support_path(folder, "fair/seed-1/own.json"));
         remove(support_path(folder, "refined/seed-1/time.json"));
         status = run(&f, folder, 0, n);
