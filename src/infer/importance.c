@@ -134,7 +134,8 @@ static elb_status importance_tile(elb_importance *e, int64_t at, int64_t count, 
                                   int64_t first, int64_t samples)
 {
     elb_tape *t = e->tape;
-    elb_noise noise = {.key = e->key, .datum = datum + at, .draw = (uint32_t)first, .samples = samples};
+    elb_noise noise = {
+        .key = e->key, .datum = datum + at, .draw = (uint32_t)first, .samples = samples, .whole = e->samples};
     ELB_TRY(elb_tape_reset(t));
     elb_tensor *in = elb_leaf(t, "data", x + at * e->model->data, NULL, 2, (int64_t[]){count, e->model->data});
     elb_draw d = elb_sample(e->family, t, importance_lambda(e, at, count), &noise, ELB_LOG_Q_FULL);

@@ -54,9 +54,14 @@ elb_status elb_params_build(elb_params *p)
 
 elb_tensor *elb_params_leaf(elb_params *p, elb_tape *t, int64_t index)
 {
+    return elb_params_leaf_rows(p, t, index, p->at[index].shape[0]);
+}
+
+elb_tensor *elb_params_leaf_rows(elb_params *p, elb_tape *t, int64_t index, int64_t rows)
+{
     const elb_param *a = &p->at[index];
     elb_real *grad = p->frozen ? NULL : p->grad + a->offset;
-    elb_tensor *x = elb_leaf(t, a->name, p->data + a->offset, grad, a->rank, a->shape);
+    elb_tensor *x = elb_leaf(t, a->name, p->data + a->offset, grad, a->rank, (int64_t[]){rows, a->shape[1]});
     if (x == NULL) return NULL;
     x->update = p->update;
     x->update_at = a->offset;

@@ -29,6 +29,8 @@ elb_status elb_params_add(elb_params *p, int64_t *index, int rank, const int64_t
     ELB_PRINTF(5, 6);
 elb_status elb_params_build(elb_params *p);
 elb_tensor *elb_params_leaf(elb_params *p, elb_tape *t, int64_t index);
+/* Its first `rows` rows (of a vector, numbers) alone. */
+elb_tensor *elb_params_leaf_rows(elb_params *p, elb_tape *t, int64_t index, int64_t rows);
 elb_real *elb_params_data(elb_params *p, int64_t index);
 
 /* A weight [out,in] uniform in +-sqrt(6/(in+out)) (Glorot & Bengio 2010). */

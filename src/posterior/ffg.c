@@ -1,14 +1,12 @@
+#include "posterior/ffg.h"
+
 #include "posterior/diagonal.h"
 
 /* The fully factorised Gaussian, N(m, diag exp s): lambda = [m (Z), s (Z)] is the encoder's output. */
 
-typedef struct ffg_state {
-    elb_mlp encoder;
-} ffg_state;
-
 static elb_status ffg_init(elb_posterior *q)
 {
-    ffg_state *state = q->state;
+    elb_ffg_state *state = q->state;
     q->local = 2 * q->latent;
     return elb_mlp_init(&state->encoder, &q->params, "encoder", (elb_net_kind)q->options.activation, q->data,
                         &q->options.hidden, q->local);
@@ -16,20 +14,20 @@ static elb_status ffg_init(elb_posterior *q)
 
 static void ffg_reset(elb_posterior *q, const elb_kernels *k, uint64_t key)
 {
-    ffg_state *state = q->state;
+    elb_ffg_state *state = q->state;
     elb_mlp_reset(&state->encoder, k, key);
 }
 
 static elb_tensor *ffg_encode(elb_posterior *q, elb_tape *t, elb_tensor *x)
 {
-    ffg_state *state = q->state;
+    elb_ffg_state *state = q->state;
     return elb_mlp_apply(&state->encoder, t, x, NULL);
 }
 
 const elb_posterior_type elb_posterior_ffg = {
     .name = "ffg",
     .source = "Kingma & Welling 2014, section 3",
-    .state_size = sizeof(ffg_state),
+    .state_size = sizeof(elb_ffg_state),
     .init = ffg_init,
     .reset = ffg_reset,
     .encode = ffg_encode,

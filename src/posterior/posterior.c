@@ -4,11 +4,15 @@
 #include <string.h>
 
 extern const elb_posterior_type elb_posterior_ffg, elb_posterior_iaf, elb_posterior_householder, elb_posterior_aux_flow,
-    elb_posterior_gp;
+    elb_posterior_gp, elb_posterior_mixture;
 
-const elb_posterior_type *const elb_posterior_types[] = {&elb_posterior_ffg,         &elb_posterior_iaf,
-                                                         &elb_posterior_householder, &elb_posterior_aux_flow,
-                                                         &elb_posterior_gp,          NULL};
+const elb_posterior_type *const elb_posterior_types[] = {&elb_posterior_ffg,
+                                                         &elb_posterior_iaf,
+                                                         &elb_posterior_householder,
+                                                         &elb_posterior_aux_flow,
+                                                         &elb_posterior_gp,
+                                                         &elb_posterior_mixture,
+                                                         NULL};
 
 static elb_status posterior_init(elb_posterior *q)
 {

@@ -4,8 +4,12 @@
 static const char *const posterior_flow_forms[] = {"gated", "affine", NULL};
 static const char *const posterior_flow_contexts[] = {"encoder", "none", "local", NULL};
 static const char *const posterior_covariances[] = {"diagonal", "full", NULL};
-static const char *const posterior_types[] = {"ffg",      "iaf", "householder",
-                                              "aux_flow", "gp",  NULL}; /* in the order of elb_posterior_types */
+static const char *const posterior_types[] = {"ffg", "iaf",     "householder", "aux_flow",
+                                              "gp",  "mixture", NULL}; /* in the order of elb_posterior_types */
+static const char *const posterior_trunks[] = {"separate", "shared", NULL};
+static const char *const posterior_weights[] = {"uniform", "global", "input", NULL};
+static const char *const posterior_allocations[] = {"systematic", "multinomial", NULL};
+static const char *const posterior_starts[] = {"copies", "fresh", NULL};
 
 const elb_option elb_posterior_option_table[] = {
     {.name = "type",
@@ -14,7 +18,7 @@ const elb_option elb_posterior_option_table[] = {
      .fallback = "ffg",
      .choices = posterior_types,
      .help = "Family of q(z|x): ffg is the fully factorised Gaussian; iaf, householder and aux_flow carry its samples "
-             "through a flow; gp is that of random functions."},
+             "through a flow; gp is that of random functions; mixture has several of it."},
     {.name = "hidden",
      .kind = ELB_OPTION_INTS,
      .offset = offsetof(elb_posterior_options, hidden),
@@ -73,5 +77,50 @@ const elb_option elb_posterior_option_table[] = {
      .min = 0,
      .max = 1e6,
      .help = "Standard deviation of the prior of these weights; 0 makes it 1 / sqrt(p) for p features."},
+    {.name = "order",
+     .kind = ELB_OPTION_INT,
+     .offset = offsetof(elb_posterior_options, order),
+     .fallback = "4",
+     .min = 1,
+     .max = 10,
+     .help = "Components of a mixture."},
+    {.name = "trunk",
+     .kind = ELB_OPTION_CHOICE,
+     .offset = offsetof(elb_posterior_options, trunk),
+     .fallback = "separate",
+     .choices = posterior_trunks,
+     .help =
+         "Whether every component of a mixture has an encoder of its own, or all share the hidden layers of one and "
+         "have output layers of their own."},
+    {.name = "weights",
+     .kind = ELB_OPTION_CHOICE,
+     .offset = offsetof(elb_posterior_options, weights),
+     .fallback = "uniform",
+     .choices = posterior_weights,
+     .help = "A mixture's weights: all equal, learned but the same for all data, or read off the encoders' last hidden "
+             "layer for every datum."},
+    {.name = "allocation",
+     .kind = ELB_OPTION_CHOICE,
+     .offset = offsetof(elb_posterior_options, allocation),
+     .fallback = "systematic",
+     .choices = posterior_allocations,
+     .help =
+         "How a mixture's samples are shared out among its components: in proportion to the weights, or by chance for "
+         "each sample."},
+    {.name = "start",
+     .kind = ELB_OPTION_CHOICE,
+     .offset = offsetof(elb_posterior_options, start),
+     .fallback = "copies",
+     .choices = posterior_starts,
+     .help =
+         "What a mixture's further components start as when the first was trained before: copies of it with a little "
+         "noise, or fresh encoders."},
+    {.name = "jitter",
+     .kind = ELB_OPTION_REAL,
+     .offset = offsetof(elb_posterior_options, jitter),
+     .fallback = "0.005",
+     .min = 0,
+     .max = 10,
+     .help = "Standard deviation of the noise on the output weights of a component that starts as a copy."},
     {.name = NULL},
 };

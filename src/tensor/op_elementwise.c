@@ -275,3 +275,38 @@ elb_tensor *elb_activate(elb_tape *t, elb_activation act, elb_tensor *x)
     if (y != NULL) y->with.i[0] = act;
     return y;
 }
+
+static void clamp_forward(const elb_kernels *k, elb_tensor *y, int64_t tile)
+{
+    (void)k;
+    int64_t begin, end;
+    elb_row_range(y->rows, y->cols, tile, &begin, &end);
+    elb_real low = y->with.r[0], high = y->with.r[1];
+    for (int64_t i = begin * y->cols; i < end * y->cols; i++) {
+        elb_real x = y->in[0]->data[i];
+        y->data[i] = x < low ? low : x > high ? high : x; /* a NaN comes through */
+    }
+}
+
+static void clamp_backward(const elb_kernels *k, elb_tensor *y, int64_t tile)
+{
+    (void)k;
+    int64_t begin, end;
+    elb_row_range(y->rows, y->cols, tile, &begin, &end);
+    elementwise_begin(y, 0, begin, end);
+    const elb_real *x = y->in[0]->data;
+    for (int64_t i = begin * y->cols; i < end * y->cols; i++)
+        if (x[i] >= y->with.r[0] && x[i] <= y->with.r[1]) y->in[0]->grad[i] += y->grad[i];
+}
+
+const elb_op elb_op_clamp = {"clamp", {{elb_row_tiles, clamp_forward}}, {{elb_row_tiles, clamp_backward}}};
+
+elb_tensor *elb_clamp(elb_tape *t, elb_tensor *x, double low, double high)
+{
+    if (x == NULL) return NULL;
+    elb_tensor *y = elb_node(t, &elb_op_clamp, x->rank, x->shape, 1, &x);
+    if (y == NULL) return NULL;
+    y->with.r[0] = (elb_real)low;
+    y->with.r[1] = (elb_real)high;
+    return y;
+}

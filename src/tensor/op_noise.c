@@ -16,6 +16,11 @@ static void noise_forward(const elb_kernels *k, elb_tensor *y, int64_t tile)
 
 const elb_op elb_op_noise = {"noise", {{elb_row_tiles, noise_forward}}, {{NULL, NULL}}};
 
+uint64_t elb_noise_key(const elb_noise *noise, uint32_t lane)
+{
+    return noise->key + lane * UINT64_C(0x9E3779B97F4A7C15); /* an odd constant: lanes never meet */
+}
+
 elb_tensor *elb_noise_normal(elb_tape *t, const elb_noise *noise, int64_t batch, int64_t n, uint32_t lane)
 {
     int64_t shape[] = {noise->samples, batch, n};
@@ -28,7 +33,7 @@ elb_tensor *elb_noise_normal(elb_tape *t, const elb_noise *noise, int64_t batch,
     elb_tensor *y = elb_node(t, &elb_op_noise, 3, shape, 0, NULL);
     if (y == NULL) return NULL;
     *own = *noise;
-    own->key += lane * UINT64_C(0x9E3779B97F4A7C15); /* an odd constant: lanes never meet */
+    own->key = elb_noise_key(noise, lane);
     y->with.p[0] = own;
     return y;
 }

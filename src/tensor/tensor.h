@@ -113,6 +113,10 @@ elb_tensor *elb_linear(elb_tape *t, elb_tensor *x, elb_tensor *w, elb_tensor *b,
 /* The same with every datum's own weights: x [..,B,n], w [B,P] -> [..,B,m]. Row b of w holds, from column `at` on, W_b [m,n]
  * and then b_b [m]. */
 elb_tensor *elb_linear_each(elb_tape *t, elb_tensor *x, elb_tensor *w, int64_t at, int64_t m, elb_activation act);
+/* The same for `groups` layers side by side, each with columns of its own: x [..,groups*n], W [groups*m,n],
+ * b [groups*m] or NULL -> [..,groups*m] */
+elb_tensor *elb_grouped_linear(elb_tape *t, elb_tensor *x, elb_tensor *w, elb_tensor *b, int64_t groups,
+                               elb_activation act);
 /* Elementwise; one operand may be broadcast: its shape is a suffix of the other's, or one element. */
 elb_tensor *elb_add(elb_tape *t, elb_tensor *a, elb_tensor *b);
 elb_tensor *elb_sub(elb_tape *t, elb_tensor *a, elb_tensor *b);
@@ -120,6 +124,8 @@ elb_tensor *elb_mul(elb_tape *t, elb_tensor *a, elb_tensor *b);
 elb_tensor *elb_affine(elb_tape *t, elb_tensor *x, double scale, double shift); /* scale*x + shift */
 elb_tensor *elb_apply(elb_tape *t, elb_unary f, elb_tensor *x);
 elb_tensor *elb_activate(elb_tape *t, elb_activation act, elb_tensor *x);
+/* min(max(x, low), high); no gradient passes where it was clamped. */
+elb_tensor *elb_clamp(elb_tape *t, elb_tensor *x, double low, double high);
 /* Reductions. */
 elb_tensor *elb_sum_last(elb_tape *t, elb_tensor *x);     /* [..,n] -> [..] */
 elb_tensor *elb_mean_all(elb_tape *t, elb_tensor *x);     /* [..] -> one element */
@@ -164,10 +170,14 @@ typedef struct elb_noise {
     uint32_t draw;         /* number of the first sample */
     const uint32_t *step;  /* read at every run and added to draw: a tape run again draws anew; NULL: it does not */
     int64_t samples;       /* S */
+    int64_t whole; /* of how many samples, draw 0 the first, these are a part: for families that share out all of
+                            * them evenly; 0: these are all */
     const elb_real *fixed; /* instead of random numbers: [S,B,n], for tests; NULL otherwise */
 } elb_noise;
 /* Standard normal [S,B,n]; `lane` separates several tensors drawn for one datum and draw. */
 elb_tensor *elb_noise_normal(elb_tape *t, const elb_noise *noise, int64_t batch, int64_t n, uint32_t lane);
+/* The key of a lane, for ops that draw by themselves. */
+uint64_t elb_noise_key(const elb_noise *noise, uint32_t lane);
 
 /* Every op, NULL at the end; a test walks it and fails for an op without a gradient check. */
 extern const elb_op *const elb_tensor_ops[];

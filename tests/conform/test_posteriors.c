@@ -279,8 +279,8 @@ static void test_noise_follows_the_datum(void **state)
         int64_t p = w.q->local;
         elb_real *lambda = calloc((size_t)(4 * p), sizeof *lambda);
         for (int64_t j = 0; j < 4 * p; j++) lambda[j] = (elb_real)(support_number(4, (uint64_t)j) / 2);
-        elb_noise all = {.key = 1, .datum = w.datum, .samples = 3};
-        elb_noise one = {.key = 1, .datum = w.datum + 2, .draw = 1, .samples = 2};
+        elb_noise all = {.key = 1, .datum = w.datum, .samples = 3, .whole = 3};
+        elb_noise one = {.key = 1, .datum = w.datum + 2, .draw = 1, .samples = 2, .whole = 3};
         elb_tensor *both = elb_leaf(w.t, "lambda", lambda, NULL, 2, (int64_t[]){4, p});
         elb_tensor *third = elb_leaf(w.t, "lambda", lambda + 2 * p, NULL, 2, (int64_t[]){1, p});
         elb_draw a = elb_sample(w.q, w.t, both, &all, ELB_LOG_Q_FULL),

@@ -757,6 +757,63 @@ static void test_reflect(void **state)
     grad_check(&zero);
 }
 
+/* Each group is a linear layer of its own columns and rows. */
+static elb_tensor *grouped_build(elb_tape *t, elb_tensor *const *in, const grad_case *c)
+{
+    return elb_grouped_linear(t, in[0], in[1], c->inputs == 3 ? in[2] : NULL, (int64_t)c->with[1],
+                              (elb_activation)c->with[0]);
+}
+
+static double grouped_plain(const grad_case *c, const elb_real *const *in, int64_t i)
+{
+    int64_t n = grad_cols(&c->in[1]), all = c->in[1].shape[0], row = i / all, out = i % all;
+    int64_t group = out / (all / (int64_t)c->with[1]);
+    double sum = c->inputs == 3 ? (double)in[2][out] : 0;
+    for (int64_t j = 0; j < n; j++)
+        sum += (double)in[0][row * grad_cols(&c->in[0]) + group * n + j] * (double)in[1][out * n + j];
+    return activation_plain((elb_activation)c->with[0], sum);
+}
+
+static void test_grouped_linear(void **state)
+{
+    static const int64_t sizes[][4] = {
+        {1, 3, 2, 2}, {5, 1, 3, 3}, {70, 40, 30, 4}, {130, 9, 17, 2}}; /* rows, n, m, G */
+    (void)state;
+    for (size_t k = 0; k < COUNT(sizes); k++)
+        for (int way = 0; way < 4; way++) {
+            const int64_t *a = sizes[k];
+            double scale = 1 / sqrt((double)a[1]);
+            grad_case c = {
+                .inputs = 2 + way % 2, .build = grouped_build, .plain = grouped_plain, .fixed_rows = way / 2};
+            c.with[0] = way == 1 ? ELB_LINEAR : ELB_TANH;
+            c.with[1] = (double)a[3];
+            c.in[0] = (grad_input){SHAPE(2, a[0], a[3] * a[1]), .low = -1, .high = 1.1};
+            c.in[1] = (grad_input){SHAPE(2, a[3] * a[2], a[1]), .low = -scale, .high = 1.3 * scale};
+            c.in[2] = (grad_input){SHAPE(1, a[3] * a[2]), .low = 0.05, .high = 0.4};
+            grad_check(&c);
+        }
+}
+
+static elb_tensor *clamp_build(elb_tape *t, elb_tensor *const *in, const grad_case *c)
+{
+    return elb_clamp(t, in[0], c->with[0], c->with[1]);
+}
+
+static double clamp_plain(const grad_case *c, const elb_real *const *in, int64_t i)
+{
+    return fmin(fmax((double)in[0][i], c->with[0]), c->with[1]);
+}
+
+static void test_clamp(void **state)
+{
+    (void)state;
+    for (int side = 0; side < 2; side++) /* a bound at 0, of which the numbers keep clear */
+        single_check((grad_case){.build = clamp_build,
+                                 .plain = clamp_plain,
+                                 .with = {side - 1, side},
+                                 .in[0] = {.low = -0.9, .high = 0.9, .gap = 0.1}});
+}
+
 /* --- whether all ops were here ------------------------------------------------------------------------------------- */
 
 /* Runs last. */
@@ -792,6 +849,8 @@ int main(void)
         cmocka_unit_test(test_mask),
         cmocka_unit_test(test_flow_steps),
         cmocka_unit_test(test_reflect),
+        cmocka_unit_test(test_grouped_linear),
+        cmocka_unit_test(test_clamp),
         cmocka_unit_test(test_registry),
     };
     return cmocka_run_group_tests(tests, NULL, grad_end_group);
