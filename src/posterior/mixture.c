@@ -261,6 +261,12 @@ static elb_tensor *mixture_log_density(elb_posterior *q, elb_tape *t, elb_tensor
     return mixture_log_q(t, elb_mixture_of(q, t, lambda), z, ELB_LOG_Q_FULL);
 }
 
+static void mixture_mark_mean(const elb_posterior *q, elb_real *mark)
+{
+    for (int64_t j = 0; j < mixture_order(q); j++)
+        for (int64_t i = 0; i < q->latent; i++) mark[j * 2 * q->latent + i] = 1;
+}
+
 const elb_posterior_type elb_posterior_mixture = {
     .name = "mixture",
     .source = "Kim & Pavlovic 2020, section 3",
@@ -273,4 +279,5 @@ const elb_posterior_type elb_posterior_mixture = {
     .mean = mixture_mean,
     .log_variance = mixture_log_variance,
     .log_density = mixture_log_density,
+    .mark_mean = mixture_mark_mean,
 };

@@ -173,7 +173,7 @@ static void test_likelihood(void **state)
         support_vae *v = vae_begin(c, settings);
         elb_importance *e;
         elb_importance_result r[B];
-        assert_int_equal(elb_importance_create(c, v->model, v->posterior, 20000, 1, &e), ELB_OK);
+        assert_int_equal(elb_importance_create(c, v->model, v->posterior, NULL, 20000, 1, &e), ELB_OK);
         assert_int_equal(elb_importance_block(e, B, v->datum, v->x, r), ELB_OK);
         for (int b = 0; b < B; b++) mean[k] += r[b].log_likelihood / B;
         for (int b = 0; b < B; b++) assert_true(r[b].elbo < r[b].log_likelihood);
