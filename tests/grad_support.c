@@ -54,6 +54,23 @@ int64_t grad_rows(const grad_input *in)
     return grad_count(in) / grad_cols(in);
 }
 
+double grad_activation(elb_activation act, double x)
+{
+    switch (act) {
+    case ELB_LINEAR: return x;
+    case ELB_TANH: return tanh(x);
+    case ELB_RELU: return x > 0 ? x : 0;
+    case ELB_ELU: return x > 0 ? x : exp(x) - 1;
+    case ELB_SOFTPLUS: return log(1 + exp(x));
+    case ELB_SIGMOID: return 1 / (1 + exp(-x));
+    case ELB_LEAKY_RELU: return x > 0 ? x : x / 100;
+    case ELB_SILU: return x / (1 + exp(-x));
+    case ELB_GELU: return x * (1 + erf(x / sqrt(2))) / 2;
+    case ELB_ACTIVATION_COUNT: break;
+    }
+    return NAN;
+}
+
 bool grad_seen(const elb_op *op)
 {
     for (int i = 0; i < grad_ops_seen; i++)

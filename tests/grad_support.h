@@ -37,6 +37,9 @@ void grad_check(const grad_case *c);
 /* Whether grad_check has seen this op on a result. */
 bool grad_seen(const elb_op *op);
 
+/* act(x) in plain C. */
+double grad_activation(elb_activation act, double x);
+
 /* To be given to cmocka as the group's teardown: frees what grad_check keeps. */
 int grad_end_group(void **state);
 
