@@ -76,6 +76,7 @@ const elb_op elb_op_linear_each = {"linear_each", {{each_tiles, each_forward}}, 
 elb_tensor *elb_linear_each(elb_tape *t, elb_tensor *x, elb_tensor *w, int64_t at, int64_t out, elb_activation act)
 {
     if (x == NULL || w == NULL) return NULL;
+    if (elb_slope_from_input(act)) return elb_activate(t, act, elb_linear_each(t, x, w, at, out, ELB_LINEAR));
     char shape[64], weights[64];
     if (x->rank < 1 || w->rank != 2 || w->rows == 0 || x->rows % w->rows != 0 || at < 0 ||
         at > w->cols - out * (x->cols + 1))
