@@ -28,6 +28,7 @@ static double bench_now(void)
 
 /* --- elementwise kernels ------------------------------------------------------------------------------------------ */
 
+static const elb_leapfrog leapfrog = {(elb_real)0.5, (elb_real)1e4, (elb_real)0.1, (elb_real)0.1};
 static const elb_adam_step step = {(elb_real)1e-3, (elb_real)0.9, (elb_real)0.999, (elb_real)1e-8, 1, 1, 0};
 static const elb_stream stream = {.key = 1, .datum = 2, .draw = 3};
 
@@ -68,6 +69,7 @@ static void bench_activate(const elb_kernels *t, elb_activation act)
     X(adam, t->adam(&step, N, out[0], any, out[1], out[2]))                                                            \
     X(adamax, t->adamax(&step, N, out[0], any, out[1], out[2]))                                                        \
     X(sgd, t->sgd(&step, N, out[0], any, out[1]))                                                                      \
+    X(leapfrog, t->leapfrog(&leapfrog, N, any, any, out[0], out[1]))                                                   \
     X(uniform, t->uniform(stream, N, out[0]))                                                                          \
     X(normal, t->normal(stream, N, out[0]))                                                                            \
     X(bernoulli, t->bernoulli(stream, N, positive, out[0]))                                                            \

@@ -46,6 +46,12 @@ typedef struct elb_adam_step {
     elb_real weight_decay;   /* L2, added to the gradient */
 } elb_adam_step;
 
+typedef struct elb_leapfrog {
+    elb_real t;     /* where on the path */
+    elb_real limit; /* the largest element of the force; larger ones are cut to it */
+    elb_real kick, drift;
+} elb_leapfrog;
+
 typedef struct elb_kernels {
     const char *name; /* "reference", "avx2", "avx512" */
 
@@ -105,6 +111,9 @@ typedef struct elb_kernels {
     /* v = beta1 v + g; p -= rate v */
     void (*sgd)(const elb_adam_step *h, int64_t n, elb_real *p, const elb_real *g, elb_real *v);
 
+    /* --- Hamiltonian dynamics, in one sweep: v += kick clip(a + t b); z += drift v */
+    void (*leapfrog)(const elb_leapfrog *h, int64_t n, const elb_real *a, const elb_real *b, elb_real *v, elb_real *z);
+
     /* --- counter-based random numbers, Philox4x32-10 (Salmon et al. 2011). Element i of a row comes from block i/4 (word
      * i%4) with counter {i/4, draw, datum low, datum high} and the stream's key: any table gives the same words. */
     void (*uniform)(elb_stream at, int64_t n, elb_real *u); /* (word + 0.5) 2^-32, rounded into (0,1) */
@@ -137,7 +146,8 @@ typedef enum elb_purpose {
     ELB_FOR_SAMPLE,    /* ancestral samples */
     ELB_FOR_SPLIT,
     ELB_FOR_SYNTHETIC,
-    ELB_FOR_REFINE
+    ELB_FOR_REFINE,
+    ELB_FOR_ANNEAL /* AIS */
 } elb_purpose;
 
 uint64_t elb_stream_key(uint64_t seed, elb_purpose purpose, uint32_t epoch);

@@ -385,6 +385,16 @@ static void reference_sgd(const elb_adam_step *h, int64_t n, elb_real *p, const 
     }
 }
 
+static void reference_leapfrog(const elb_leapfrog *h, int64_t n, const elb_real *a, const elb_real *b, elb_real *v,
+                               elb_real *z)
+{
+    for (int64_t i = 0; i < n; i++) {
+        elb_real force = a[i] + h->t * b[i];
+        v[i] += h->kick * (force > h->limit ? h->limit : force < -h->limit ? -h->limit : force);
+        z[i] += h->drift * v[i];
+    }
+}
+
 /* --- random numbers --------------------------------------------------------------------------------------------- */
 
 /* The uniforms of one block; returns how many of them are inside a row of n. */
@@ -453,6 +463,7 @@ const elb_kernels elb_kernels_reference = {
     .adam = reference_adam,
     .adamax = reference_adamax,
     .sgd = reference_sgd,
+    .leapfrog = reference_leapfrog,
     .uniform = reference_uniform,
     .normal = reference_normal,
     .bernoulli = reference_bernoulli,

@@ -384,6 +384,21 @@ static void vector_sgd(const elb_adam_step *h, int64_t n, float *p, const float 
     });
 }
 
+/* --- Hamiltonian dynamics --------------------------------------------------------------------------------------- */
+
+/* The numbers come second in the comparisons: so NaN passes through. */
+static void vector_leapfrog(const elb_leapfrog *h, int64_t n, const float *a, const float *b, float *v, float *z)
+{
+    const lanes t = lanes_all(h->t), kick = lanes_all(h->kick), drift = lanes_all(h->drift);
+    const lanes most = lanes_all(h->limit), least = lanes_all(-h->limit);
+    LANES_EACH(n, {
+        lanes force = lanes_fma(t, lanes_get(b + i, part), lanes_get(a + i, part));
+        lanes momentum = lanes_fma(kick, lanes_min(most, lanes_max(least, force)), lanes_get(v + i, part));
+        lanes_put(v + i, part, momentum);
+        lanes_put(z + i, part, lanes_fma(drift, momentum, lanes_get(z + i, part)));
+    });
+}
+
 const elb_kernels LANES_NAME(elb_kernels) = {
     .name = LANES_ISA,
     .gemm = elb_gemm_onednn,
@@ -411,6 +426,7 @@ const elb_kernels LANES_NAME(elb_kernels) = {
     .adam = vector_adam,
     .adamax = vector_adamax,
     .sgd = vector_sgd,
+    .leapfrog = vector_leapfrog,
     .uniform = LANES_NAME(elb_vector_uniform),
     .normal = LANES_NAME(elb_vector_normal),
     .bernoulli = LANES_NAME(elb_vector_bernoulli),

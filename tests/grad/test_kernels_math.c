@@ -314,6 +314,18 @@ static void test_optimisers(void **state)
     support_assert_near(p, 1 - 0.1 * 4.8, 1e-15, 0);
 }
 
+static void test_leapfrog(void **state)
+{
+    elb_leapfrog h = {.t = 0.5, .limit = 3, .kick = 0.1, .drift = 0.2};
+    elb_real start[] = {1, 1, -9}, rise[] = {2, 10, 0}, v[] = {1, 1, 1}, z[] = {5, 5, 5};
+    (void)state;
+    ref->leapfrog(&h, 3, start, rise, v, z); /* forces 2, 6 cut to 3, -9 cut to -3 */
+    for (int i = 0; i < 3; i++) {
+        support_assert_near(v[i], (double[]){1.2, 1.3, 0.7}[i], 1e-15, 0);
+        support_assert_near(z[i], 5 + 0.2 * v[i], 1e-15, 0);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -327,6 +339,7 @@ int main(void)
         cmocka_unit_test(test_continuous_bernoulli_constants),
         cmocka_unit_test(test_continuous_bernoulli_integrates_to_one),
         cmocka_unit_test(test_optimisers),
+        cmocka_unit_test(test_leapfrog),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

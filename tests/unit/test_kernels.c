@@ -61,6 +61,7 @@ typedef struct kernel_case {
     double relative, absolute; /* of an element; of a sum: absolute per element */
 } kernel_case;
 
+static const elb_leapfrog leapfrog_step = {(elb_real)0.7, (elb_real)2.5, (elb_real)0.3, (elb_real)0.6};
 static const elb_adam_step adam_step = {.rate = (elb_real)0.01,
                                         .beta1 = (elb_real)0.9,
                                         .beta2 = (elb_real)0.999,
@@ -122,6 +123,7 @@ CASE(kl_standard_grad, t->kl_standard_grad(v->n, v->b, v->c, v->d, v->x, v->y))
 CASE(adam, t->adam(&adam_step, v->n, v->x, v->a, v->y, v->z))
 CASE(adamax, t->adamax(&adam_step, v->n, v->x, v->a, v->y, v->z))
 CASE(sgd, t->sgd(&adam_step, v->n, v->x, v->a, v->y))
+CASE(leapfrog, t->leapfrog(&leapfrog_step, v->n, v->a, v->b, v->x, v->y))
 CASE(uniform, t->uniform(stream, v->n, v->x))
 CASE(normal, t->normal(stream, v->n, v->x))
 CASE(bernoulli, t->bernoulli(stream, v->n, v->d, v->x))
@@ -175,6 +177,7 @@ static const kernel_case cases[] = {
     {"adam", OF(adam), run_adam, 1e-6, 1e-6},
     {"adamax", OF(adamax), run_adamax, 1e-6, 1e-6},
     {"sgd", OF(sgd), run_sgd, 1e-6, 1e-6},
+    {"leapfrog", OF(leapfrog), run_leapfrog, 1e-6, 1e-6},
     {"uniform", OF(uniform), run_uniform, 0, 0},
     {"normal", OF(normal), run_normal, 1e-6, 1e-6},
     {"bernoulli", OF(bernoulli), run_bernoulli, 0, 0},
@@ -314,7 +317,8 @@ static void test_nan_passes_through(void **state)
                                           "kl_standard",
                                           "adam",
                                           "adamax",
-                                          "sgd"};
+                                          "sgd",
+                                          "leapfrog"};
     elb_real store[7][50];
     (void)state;
     for (const elb_kernels *const *t = elb_kernels_available(); *t; t++) {
