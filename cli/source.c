@@ -10,6 +10,11 @@ static elb_status source_set(void *vae, const char *key, const char *value)
     return elb_vae_set(vae, key, value);
 }
 
+elb_status cli_set_source(cli *c, elb_vae *vae, const cli_source *source)
+{
+    return cli_set_keys(c, &source->set, source_set, vae);
+}
+
 /* The test part where there is one. Otherwise all of the data, which must not pass unnoticed. */
 static elb_status source_open_test(cli *c, const elb_config *config, elb_dataset **dataset)
 {
@@ -28,7 +33,7 @@ elb_status cli_open_data(cli *c, elb_vae *vae, const cli_source *source, bool *f
     CLI_TRY(elb_config_get(config, "data.spec", own, sizeof own));
     *foreign = source->data && strcmp(source->data, own) != 0;
     if (source->data) CLI_TRY(elb_vae_set(vae, "data.spec", source->data));
-    CLI_TRY(cli_set_keys(c, &source->set, source_set, vae));
+    CLI_TRY(cli_set_source(c, vae, source));
     if (source->part != CLI_UNSET) return elb_config_open_data(config, NULL, (elb_part)source->part, dataset);
     return *foreign ? elb_config_open_data(config, NULL, ELB_PART_ALL, dataset) : source_open_test(c, config, dataset);
 }

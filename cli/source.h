@@ -35,6 +35,8 @@ extern const char *const cli_parts[]; /* in the order of elb_part; end with NULL
                 "be repeated."                                                                                         \
     }
 
+/* The keys of --set alone, for work that needs no data. */
+elb_status cli_set_source(cli *c, elb_vae *vae, const cli_source *source);
 /* Opens the data for `vae`, whose configuration then describes them. *foreign: they are not what it was trained with. */
 elb_status cli_open_data(cli *c, elb_vae *vae, const cli_source *source, bool *foreign, elb_dataset **dataset);
 

@@ -60,9 +60,9 @@ static double ais_sigmoid(double u)
 }
 
 /* Wu et al. 2017, section 4.1; in their code's count r = 1 .. n of points, sigmoid(4 (2r/n - 1)) from its value at r = 1. */
-double elb_temperature(elb_schedule_kind schedule, int64_t r, int64_t temperatures)
+double elb_temperature(elb_anneal_schedule schedule, int64_t r, int64_t temperatures)
 {
-    if (schedule == ELB_SCHEDULE_LINEAR) return (double)r / (double)temperatures;
+    if (schedule == ELB_ANNEAL_LINEAR) return (double)r / (double)temperatures;
     double points = (double)(temperatures + 1), first = ais_sigmoid(1 / points);
     return (ais_sigmoid((double)(r + 1) / points) - first) / (ais_sigmoid(1) - first);
 }

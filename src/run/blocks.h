@@ -8,6 +8,7 @@ typedef struct elb_block {
     int64_t first, count;  /* data first .. first+count-1 of the set */
     const uint64_t *datum; /* [count] their stream positions */
     elb_real *x;           /* [count,D], scaled and binarised as the VAE's configuration says, in epoch 0 */
+    const elb_real *exact; /* [count,Z] the latents they were drawn from; NULL for data that were not (simulate.h) */
 } elb_block;
 
 /* Anything but ELB_OK ends the walk. */

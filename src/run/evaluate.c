@@ -4,126 +4,186 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "data/checksum.h"
 #include "data/table_writer.h"
-#include "infer/importance.h"
-#include "infer/pareto.h"
-#include "run/blocks.h"
+#include "run/estimator.h"
 #include "run/json.h"
 #include "run/moments.h"
+#include "run/partial.h"
 #include "run/progress.h"
+#include "run/simulate.h"
 
-enum { EVALUATE_BLOCK_SAMPLES = 65536, EVALUATE_LEAST_BATCH = 8, EVALUATE_COLUMNS = 6 };
-#define EVALUATE_K_HAT_BAD 0.7 /* Vehtari et al. 2024, section 3 */
+enum { EVALUATE_COLUMNS_MOST = 10 }; /* of the table: index, label, the estimator's */
 
-/* Every datum's numbers, for the table. */
-typedef struct evaluate_table {
-    double *elbo, *iwae, *ess, *k_hat; /* [n] each; one block that begins at elbo */
-    int64_t *index, *label;            /* [n] each; one block that begins at index */
-} evaluate_table;
+const elb_estimator_type *const elb_estimator_types[] = {&elb_estimator_elbo, &elb_estimator_iwae, &elb_estimator_ais,
+                                                         &elb_estimator_bdmc, NULL};
+enum { EVALUATE_TYPES = sizeof elb_estimator_types / sizeof *elb_estimator_types - 1 };
 
 typedef struct evaluate_job {
     elb_context *context;
-    const elb_dataset *dataset;
+    const elb_dataset *dataset; /* NULL: simulated */
     const elb_evaluate_settings *settings;
-    elb_importance *importance;
-    elb_importance_result *results; /* of one block */
+    elb_estimate estimate;
     elb_reporter reporter;
-    int64_t n, block;                    /* data in all, and in the block that is being weighed */
-    elb_moments value, elbo, ess, k_hat; /* value: of the estimator asked for; k_hat: where it is finite */
-    int64_t bad;                         /* data whose k-hat is above the limit */
-    evaluate_table table;                /* all NULL without one */
+    int64_t done, block; /* data done, and data of the block in progress */
+    int columns;         /* that the estimator has */
+    int64_t batch;
+    double *rows; /* [batch, columns] */
+    elb_moments value;
+    elb_table *table; /* NULL: none */
+    elb_column cells[EVALUATE_COLUMNS_MOST];
+    int cell_count;
+    int64_t *index, *label; /* [batch] */
+    double *numbers;        /* [columns, batch] */
+    elb_partial partial;
 } evaluate_job;
 
 const char *elb_estimator_name(elb_estimator estimator)
 {
-    static const char *const names[] = {"elbo", "iwae"};
-    return (unsigned)estimator < sizeof names / sizeof *names ? names[estimator] : "unknown";
+    return (unsigned)estimator < EVALUATE_TYPES ? elb_estimator_types[estimator]->name : "unknown";
+}
+
+static const char *evaluate_data_name(const elb_dataset *dataset)
+{
+    return dataset != NULL ? elb_dataset_name(dataset) : "drawn from the model";
+}
+
+/* --- the table ------------------------------------------------------------------------------------------------------- */
+
+static bool evaluate_labelled(const evaluate_job *j)
+{
+    return j->dataset != NULL && elb_dataset_has_labels(j->dataset);
+}
+
+static void evaluate_add_cell(evaluate_job *j, const char *name, elb_column_type type, const void *values)
+{
+    j->cells[j->cell_count++] = (elb_column){name, type, 1, {j->estimate.n}, values};
+}
+
+static elb_status evaluate_table_open(evaluate_job *j)
+{
+    elb_context *c = j->context;
+    const char *path = j->settings->per_datum;
+    if (path == NULL) return ELB_OK;
+    j->index = elb_alloc(c, j->batch, sizeof *j->index);
+    j->label = elb_alloc(c, j->batch, sizeof *j->label);
+    j->numbers = elb_alloc(c, j->columns * j->batch, sizeof *j->numbers);
+    if (j->index == NULL || j->label == NULL || j->numbers == NULL) return ELB_MEMORY;
+    evaluate_add_cell(j, "index", ELB_COLUMN_INT64, j->index);
+    if (evaluate_labelled(j)) evaluate_add_cell(j, "label", ELB_COLUMN_INT64, j->label);
+    for (int k = 0; k < j->columns; k++)
+        evaluate_add_cell(j, j->estimate.type->columns[k], ELB_COLUMN_DOUBLE, j->numbers + k * j->batch);
+    ELB_TRY(elb_table_check(c, path, j->cell_count));
+    return elb_table_open(c, path, j->cells, j->cell_count, &j->table);
+}
+
+static elb_status evaluate_table_add(evaluate_job *j, int64_t first, const double *rows, int64_t count)
+{
+    for (int64_t i = 0; i < count; i++) {
+        j->index[i] = first + i;
+        j->label[i] = evaluate_labelled(j) ? elb_dataset_label(j->dataset, first + i) : 0;
+        for (int k = 0; k < j->columns; k++) j->numbers[k * j->batch + i] = rows[i * j->columns + k];
+    }
+    for (int k = 0; k < j->cell_count; k++) j->cells[k].shape[0] = count;
+    return elb_table_append(j->table, j->cells);
 }
 
 /* --- per datum ------------------------------------------------------------------------------------------------------- */
 
-static void evaluate_add(evaluate_job *j, const elb_importance_result *r)
+/* Results of data first .. first+count-1, count <= batch, found now or before. */
+static elb_status evaluate_take(evaluate_job *j, int64_t first, const double *rows, int64_t count)
 {
-    elb_moments_add(&j->value, j->settings->estimator == ELB_ESTIMATE_ELBO ? r->elbo : r->log_likelihood);
-    elb_moments_add(&j->elbo, r->elbo);
-    elb_moments_add(&j->ess, r->ess);
-    if (isfinite(r->k_hat)) elb_moments_add(&j->k_hat, r->k_hat);
-    j->bad += r->k_hat > EVALUATE_K_HAT_BAD;
-}
-
-static void evaluate_keep(evaluate_job *j, int64_t index, const elb_importance_result *r)
-{
-    evaluate_table *t = &j->table;
-    t->index[index] = index;
-    t->label[index] = elb_dataset_label(j->dataset, index);
-    t->elbo[index] = r->elbo;
-    t->iwae[index] = r->log_likelihood;
-    t->ess[index] = r->ess;
-    t->k_hat[index] = r->k_hat;
+    elb_estimate *e = &j->estimate;
+    for (int64_t i = 0; i < count; i++) {
+        const double *row = rows + i * j->columns;
+        elb_moments_add(&j->value, e->type->value(e, row));
+        e->type->add(e, row);
+        if (j->settings->each == NULL) continue;
+        elb_datum_estimate datum = e->type->datum(row);
+        datum.index = first + i;
+        j->settings->each(j->settings->user, &datum);
+    }
+    j->done = first + count;
+    return j->table != NULL ? evaluate_table_add(j, first, rows, count) : ELB_OK;
 }
 
 /* With very many samples one datum takes minutes, and a caller who wants to stop would wait for all of its block. */
 static elb_status evaluate_watch(void *user, double done)
 {
     evaluate_job *j = user;
-    return elb_reporter_update(&j->reporter, j->value.count + (int64_t)(done * (double)j->block));
+    return elb_reporter_update(&j->reporter, j->done + (int64_t)(done * (double)j->block));
 }
 
-static void evaluate_tell(const evaluate_job *j, int64_t index, const elb_importance_result *r)
+/* The part of a block that was not done before. */
+static elb_block evaluate_rest(const evaluate_job *j, const elb_block *block)
 {
-    elb_datum_estimate datum = {index, r->elbo, r->log_likelihood, r->ess, r->k_hat};
-    j->settings->each(j->settings->user, &datum);
+    const elb_model *m = j->estimate.vae->model;
+    int64_t skip = j->done - block->first;
+    if (skip <= 0) return *block;
+    if (skip > block->count) skip = block->count;
+    return (elb_block){.first = block->first + skip,
+                       .count = block->count - skip,
+                       .datum = block->datum + skip,
+                       .x = block->x + skip * m->data,
+                       .exact = block->exact != NULL ? block->exact + skip * m->options.latent : NULL};
 }
 
-static elb_status evaluate_block(void *user, const elb_block *block)
+static elb_status evaluate_block(void *user, const elb_block *whole)
 {
     evaluate_job *j = user;
-    elb_importance_result *results = j->results;
-    j->block = block->count;
-    elb_status status = elb_importance_block(j->importance, block->count, block->datum, block->x, results);
+    elb_estimate *e = &j->estimate;
+    elb_block block = evaluate_rest(j, whole);
+    if (block.count == 0) return ELB_OK;
+    j->block = block.count;
+    elb_status status = e->type->block(e, &block, j->rows);
     if (status != ELB_OK && status == j->reporter.asked) return status;
-    if (status != ELB_OK) return elb_fail_in(j->context, status, "%s", elb_dataset_name(j->dataset));
-    for (int64_t i = 0; i < block->count; i++) {
-        evaluate_add(j, &results[i]);
-        if (j->table.elbo != NULL) evaluate_keep(j, block->first + i, &results[i]);
-        if (j->settings->each != NULL) evaluate_tell(j, block->first + i, &results[i]);
+    if (status != ELB_OK) return elb_fail_in(j->context, status, "%s", evaluate_data_name(j->dataset));
+    ELB_TRY(evaluate_take(j, block.first, j->rows, block.count));
+    ELB_TRY(elb_partial_add(&j->partial, j->rows, block.count));
+    elb_reporter_set(&j->reporter, e->type->quantity, j->value.mean);
+    return elb_reporter_update(&j->reporter, j->done);
+}
+
+/* --- what was done before --------------------------------------------------------------------------------------------- */
+
+/* The model, the data and how they are prepared, and every setting that a result depends on. */
+static char *evaluate_key(const evaluate_job *j)
+{
+    const elb_estimate *e = &j->estimate;
+    elb_context *c = j->context;
+    uint64_t sum = ELB_CHECKSUM_START;
+    for (int b = 0; b < ELB_VAE_BLOCKS; b++) {
+        const elb_params *p = elb_vae_block(e->vae, b);
+        sum = elb_checksum_add(sum, p->data, (size_t)p->size * sizeof *p->data);
     }
-    elb_reporter_set(&j->reporter, j->settings->estimator == ELB_ESTIMATE_ELBO ? "ELBO" : "log-likelihood",
-                     j->value.mean);
-    return elb_reporter_update(&j->reporter, j->value.count);
+    char *yaml, *own = e->type->key(e), *key = NULL;
+    if (own == NULL || elb_config_write(e->vae->config, &yaml) != ELB_OK) {
+        elb_free(c, own);
+        return NULL;
+    }
+    sum = elb_checksum_add(sum, yaml, strlen(yaml));
+    key = elb_format(c, "%s %s seed=%llu model=%lld data=%lld", e->type->name, own,
+                     (unsigned long long)j->settings->seed, (long long)elb_checksum_end(sum),
+                     j->dataset != NULL ? (long long)elb_dataset_checksum(j->dataset) : 0LL);
+    elb_text_free(c, yaml);
+    elb_free(c, own);
+    return key;
 }
 
-/* --- the table ------------------------------------------------------------------------------------------------------- */
-
-static elb_status evaluate_table_open(evaluate_job *j)
+static elb_status evaluate_go_on(evaluate_job *j)
 {
-    evaluate_table *t = &j->table;
-    if (j->settings->per_datum == NULL) return ELB_OK;
-    ELB_TRY(elb_table_check(j->context, j->settings->per_datum, EVALUATE_COLUMNS));
-    t->elbo = elb_alloc(j->context, 4 * j->n, sizeof *t->elbo);
-    t->index = elb_alloc(j->context, 2 * j->n, sizeof *t->index);
-    if (t->elbo == NULL || t->index == NULL) return ELB_MEMORY;
-    t->iwae = t->elbo + j->n;
-    t->ess = t->elbo + 2 * j->n;
-    t->k_hat = t->elbo + 3 * j->n;
-    t->label = t->index + j->n;
+    if (j->settings->partial == NULL) return ELB_OK;
+    char *key = evaluate_key(j);
+    if (key == NULL) return ELB_MEMORY;
+    elb_status status = elb_partial_open(&j->partial, j->context, j->settings->partial, key, j->columns);
+    elb_free(j->context, key);
+    ELB_TRY(status);
+    int64_t before = j->partial.count < j->estimate.n ? j->partial.count : j->estimate.n;
+    for (int64_t first = 0; first < before; first += j->batch) {
+        int64_t count = before - first < j->batch ? before - first : j->batch;
+        ELB_TRY(evaluate_take(j, first, j->partial.rows + first * j->columns, count));
+    }
     return ELB_OK;
-}
-
-static elb_status evaluate_table_write(const evaluate_job *j)
-{
-    const evaluate_table *t = &j->table;
-    if (j->settings->per_datum == NULL) return ELB_OK;
-    elb_column columns[EVALUATE_COLUMNS];
-    int count = 0;
-    columns[count++] = (elb_column){"index", ELB_COLUMN_INT64, 1, {j->n}, t->index};
-    if (elb_dataset_has_labels(j->dataset))
-        columns[count++] = (elb_column){"label", ELB_COLUMN_INT64, 1, {j->n}, t->label};
-    columns[count++] = (elb_column){"elbo", ELB_COLUMN_DOUBLE, 1, {j->n}, t->elbo};
-    columns[count++] = (elb_column){"iwae", ELB_COLUMN_DOUBLE, 1, {j->n}, t->iwae};
-    columns[count++] = (elb_column){"ess", ELB_COLUMN_DOUBLE, 1, {j->n}, t->ess};
-    columns[count++] = (elb_column){"k_hat", ELB_COLUMN_DOUBLE, 1, {j->n}, t->k_hat};
-    return elb_table_write(j->context, j->settings->per_datum, columns, count);
 }
 
 /* --- the whole ------------------------------------------------------------------------------------------------------- */
@@ -131,8 +191,9 @@ static elb_status evaluate_table_write(const evaluate_job *j)
 static elb_status evaluate_check(const elb_vae *vae, const elb_dataset *dataset, const elb_evaluate_settings *s)
 {
     elb_context *c = vae->context;
-    if (s->estimator != ELB_ESTIMATE_ELBO && s->estimator != ELB_ESTIMATE_IWAE)
-        return elb_fail(c, ELB_USAGE, "there is no estimator number %d: choose elbo or iwae", (int)s->estimator);
+    if ((unsigned)s->estimator >= EVALUATE_TYPES)
+        return elb_fail(c, ELB_USAGE, "there is no estimator number %d: choose elbo, iwae, ais or bdmc",
+                        (int)s->estimator);
     if (s->limit < 0 || s->batch < 0)
         return elb_fail(c, ELB_USAGE,
                         "limit and batch count data and must be 0 (the default) or more, not %lld and %lld",
@@ -140,61 +201,96 @@ static elb_status evaluate_check(const elb_vae *vae, const elb_dataset *dataset,
     if (s->seed > INT64_MAX)
         return elb_fail(c, ELB_USAGE, "the seed must be at most %lld, not %llu", (long long)INT64_MAX,
                         (unsigned long long)s->seed);
+    if (elb_estimator_types[s->estimator]->simulated) return ELB_OK;
     return elb_vae_check_data(vae, vae->config, dataset);
 }
 
-/* The noise of a few data at a time keeps progress and interruption prompt; one encoder pass over them costs little
- * beside their samples. Data that are refined together are many, and the watcher is asked at every step. */
-static int64_t evaluate_batch(const evaluate_job *j, const elb_refine_options *refine)
+static int64_t evaluate_batch(const evaluate_job *j)
 {
-    const elb_evaluate_settings *s = j->settings;
-    int64_t batch = EVALUATE_BLOCK_SAMPLES / s->samples, most = elb_importance_batch(j->importance);
-    if (batch < EVALUATE_LEAST_BATCH) batch = EVALUATE_LEAST_BATCH;
-    if (s->batch > 0)
-        batch = s->batch;
-    else if (refine->steps > 0)
-        batch = most;
-    if (batch > most) batch = most;
-    return batch < j->n ? batch : j->n;
+    const elb_estimate *e = &j->estimate;
+    int64_t batch = j->settings->batch > 0 ? j->settings->batch : e->type->batch(e), most = e->type->most(e);
+    if (most > 0 && batch > most) batch = most;
+    return batch < e->n ? batch : e->n;
+}
+
+static elb_status evaluate_walk(evaluate_job *j)
+{
+    const elb_estimate *e = &j->estimate;
+    if (j->done == e->n) return ELB_OK;
+    if (j->dataset == NULL) return elb_simulate_visit(e->vae, e->n, j->batch, j->settings->seed, evaluate_block, j);
+    return elb_blocks_visit(e->vae, j->dataset, e->n, j->batch, evaluate_block, j);
 }
 
 static void evaluate_conclude(const evaluate_job *j, elb_evaluation *r)
 {
-    const elb_evaluate_settings *s = j->settings;
-    double size = (double)elb_dataset_size(j->dataset);
-    bool fitted = s->estimator == ELB_ESTIMATE_IWAE && elb_pareto_tail_size(s->samples) > 0;
+    const elb_estimate *e = &j->estimate;
     *r = (elb_evaluation){
-        .estimator = s->estimator,
-        .samples = s->samples,
-        .n = j->n,
-        .seed = s->seed,
+        .estimator = j->settings->estimator,
+        .n = e->n,
+        .seed = j->settings->seed,
         .log_likelihood_nats = j->value.mean,
         .standard_error = elb_moments_error(&j->value),
-        .bits_per_dim = -j->value.mean / (size * log(2)),
-        .elbo_nats = j->elbo.mean,
-        .ess = j->ess.mean,
-        .k_hat = fitted && j->k_hat.count > 0 ? j->k_hat.mean : NAN,
-        .k_hat_bad = fitted ? (double)j->bad / (double)j->n : NAN,
+        .bits_per_dim = -j->value.mean / ((double)e->vae->model->data * log(2)),
+        .elbo_nats = NAN,
+        .ess = NAN,
+        .k_hat = NAN,
+        .k_hat_bad = NAN,
         .seconds = j->reporter.clock() - j->reporter.started,
+        .chain_error = NAN,
+        .acceptance = NAN,
+        .step_size = NAN,
+        .upper_nats = NAN,
+        .sandwich_nats = NAN,
+        .sandwich_error = NAN,
     };
+    e->type->conclude(e, r);
 }
 
-static elb_status evaluate_run(elb_vae *vae, evaluate_job *j, elb_evaluation *result)
+static elb_status evaluate_open(evaluate_job *j)
+{
+    elb_estimate *e = &j->estimate;
+    e->state = elb_alloc(j->context, 1, e->type->state_size);
+    if (e->state == NULL) return ELB_MEMORY;
+    ELB_TRY(e->type->open(e));
+    while (e->type->columns[j->columns] != NULL) j->columns++;
+    j->batch = evaluate_batch(j);
+    j->rows = elb_alloc(j->context, j->batch * j->columns, sizeof *j->rows);
+    if (j->rows == NULL) return ELB_MEMORY;
+    ELB_TRY(evaluate_table_open(j));
+    return evaluate_go_on(j);
+}
+
+static elb_status evaluate_run(evaluate_job *j, elb_evaluation *result)
 {
     const elb_evaluate_settings *s = j->settings;
-    const elb_refine_options *refine = &vae->config->refine;
-    ELB_TRY(elb_importance_create(j->context, vae->model, vae->posterior, refine, s->samples, s->seed, &j->importance));
-    elb_importance_watch(j->importance, evaluate_watch, j);
-    int64_t batch = evaluate_batch(j, refine);
-    j->results = elb_alloc(j->context, batch, sizeof *j->results);
-    if (j->results == NULL) return ELB_MEMORY;
-    ELB_TRY(evaluate_table_open(j));
-    elb_status status = elb_blocks_visit(vae, j->dataset, j->n, batch, evaluate_block, j);
+    ELB_TRY(evaluate_open(j));
+    j->reporter = elb_reporter_start(s->progress, s->user, "evaluating", j->done, j->estimate.n);
+    elb_status status = evaluate_walk(j);
     bool asked = status != ELB_OK && status == j->reporter.asked;
-    if (status == ELB_OK || asked) elb_reporter_finish(&j->reporter, j->value.count);
+    if (status == ELB_OK || asked) elb_reporter_finish(&j->reporter, j->done);
+    if (asked) ELB_TRY(elb_partial_save(&j->partial));
     ELB_TRY(status);
     evaluate_conclude(j, result);
-    return evaluate_table_write(j);
+    if (j->table != NULL) {
+        elb_table *table = j->table;
+        j->table = NULL;
+        ELB_TRY(elb_table_commit(table));
+    }
+    elb_partial_remove(&j->partial);
+    return ELB_OK;
+}
+
+static void evaluate_close(evaluate_job *j)
+{
+    elb_context *c = j->context;
+    if (j->estimate.state != NULL) j->estimate.type->close(&j->estimate);
+    elb_free(c, j->estimate.state);
+    elb_table_discard(j->table);
+    elb_partial_end(&j->partial);
+    elb_free(c, j->rows);
+    elb_free(c, j->index);
+    elb_free(c, j->label);
+    elb_free(c, j->numbers);
 }
 
 elb_status elb_evaluate(elb_vae *vae, const elb_dataset *dataset, const elb_evaluate_settings *settings,
@@ -202,16 +298,18 @@ elb_status elb_evaluate(elb_vae *vae, const elb_dataset *dataset, const elb_eval
 {
     *result = (elb_evaluation){.log_likelihood_nats = NAN};
     ELB_TRY(evaluate_check(vae, dataset, settings));
-    evaluate_job j = {.context = vae->context,
-                      .dataset = dataset,
-                      .settings = settings,
-                      .n = elb_blocks_count(dataset, settings->limit)};
-    j.reporter = elb_reporter_start(settings->progress, settings->user, "evaluating", 0, j.n);
-    elb_status status = evaluate_run(vae, &j, result);
-    elb_importance_destroy(j.importance);
-    elb_free(j.context, j.results);
-    elb_free(j.context, j.table.elbo);
-    elb_free(j.context, j.table.index);
+    const elb_estimator_type *type = elb_estimator_types[settings->estimator];
+    int64_t drawn = settings->limit > 0 ? settings->limit : ELB_BDMC_DATA;
+    evaluate_job j = {.context = vae->context, .settings = settings};
+    if (!type->simulated) j.dataset = dataset;
+    j.estimate = (elb_estimate){.type = type,
+                                .vae = vae,
+                                .settings = settings,
+                                .n = type->simulated ? drawn : elb_blocks_count(dataset, settings->limit),
+                                .watch = evaluate_watch,
+                                .user = &j};
+    elb_status status = evaluate_run(&j, result);
+    evaluate_close(&j);
     return status;
 }
 
@@ -219,16 +317,24 @@ elb_status elb_evaluate(elb_vae *vae, const elb_dataset *dataset, const elb_eval
 
 static json_t *evaluate_object(const elb_vae *vae, const elb_dataset *dataset, const elb_evaluation *e)
 {
-    char binarisation[ELB_KEY_TEXT] = "";
-    elb_config_get(vae->config, "data.binarise", binarisation, sizeof binarisation);
-    return json_pack("{s:o, s:o, s:o, s:s, s:s, s:I, s:I, s:o, s:o, s:o, s:o, s:I, s:s, s:s, s:o, s:s}",
-                     "log_likelihood_nats", elb_json_real(e->log_likelihood_nats), "standard_error",
-                     elb_json_real(e->standard_error), "bits_per_dim", elb_json_real(e->bits_per_dim), "unit",
-                     "nats per datum", "estimator", elb_estimator_name(e->estimator), "samples", (json_int_t)e->samples,
-                     "n", (json_int_t)e->n, "elbo_nats", elb_json_real(e->elbo_nats), "ess", elb_json_real(e->ess),
-                     "k_hat", elb_json_real(e->k_hat), "k_hat_bad", elb_json_real(e->k_hat_bad), "seed",
-                     (json_int_t)e->seed, "binarisation", binarisation, "data", elb_dataset_name(dataset), "seconds",
-                     elb_json_real(e->seconds), "version", ELBOW_VERSION);
+    const elb_estimator_type *type = elb_estimator_types[e->estimator];
+    char binarisation[ELB_KEY_TEXT] = "none";
+    if (!type->simulated) elb_config_get(vae->config, "data.binarise", binarisation, sizeof binarisation);
+    json_t *object =
+        json_pack("{s:o, s:o, s:o, s:s, s:s}", "log_likelihood_nats", elb_json_real(e->log_likelihood_nats),
+                  "standard_error", elb_json_real(e->standard_error), "bits_per_dim", elb_json_real(e->bits_per_dim),
+                  "unit", "nats per datum", "estimator", type->name);
+    json_t *own = type->tell(e);
+    json_t *rest = json_pack("{s:I, s:I, s:s, s:s, s:o, s:s}", "n", (json_int_t)e->n, "seed", (json_int_t)e->seed,
+                             "binarisation", binarisation, "data", evaluate_data_name(type->simulated ? NULL : dataset),
+                             "seconds", elb_json_real(e->seconds), "version", ELBOW_VERSION);
+    bool all = object != NULL && own != NULL && rest != NULL && json_object_update(object, own) == 0 &&
+               json_object_update(object, rest) == 0;
+    json_decref(own);
+    json_decref(rest);
+    if (all) return object;
+    json_decref(object);
+    return NULL;
 }
 
 elb_status elb_evaluation_json(const elb_vae *vae, const elb_dataset *dataset, const elb_evaluation *e, char **json)

@@ -434,8 +434,8 @@ static void test_refusals(void **state)
     how.seed = UINT64_MAX;
     check_refused(&f, f.data, how, ELB_USAGE, "the seed must be at most");
     how = good;
-    how.estimator = (elb_estimator)2;
-    check_refused(&f, f.data, how, ELB_USAGE, "choose elbo or iwae");
+    how.estimator = (elb_estimator)4;
+    check_refused(&f, f.data, how, ELB_USAGE, "choose elbo, iwae, ais or bdmc");
     how = good;
     how.per_datum = "each.json";
     check_refused(&f, f.data, how, ELB_USAGE, "must end in .npz");
