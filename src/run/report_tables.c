@@ -70,15 +70,16 @@ static void report_put_tile(const elb_report *r, const char *name, const char *n
     elb_writer_printf(r->writer, "</small></dd></div>\n");
 }
 
-/* The estimate with the most samples is the tightest; among equals the latest by file name. */
+/* All are lower bounds: the highest is the tightest. Those on data drawn from the model tell nothing of the run's. */
 static const json_t *report_best_evaluation(const elb_report *r)
 {
     size_t i;
     const json_t *one, *best = NULL;
     json_array_foreach(r->evaluations, i, one)
     {
-        if (!isfinite(elb_json_number(one, "log_likelihood_nats"))) continue;
-        if (!best || !(elb_json_number(one, "samples") < elb_json_number(best, "samples"))) best = one;
+        double value = elb_json_number(one, "log_likelihood_nats");
+        if (!isfinite(value) || json_is_true(json_object_get(one, "simulated"))) continue;
+        if (!best || value >= elb_json_number(best, "log_likelihood_nats")) best = one;
     }
     return best;
 }
@@ -89,10 +90,11 @@ static void report_put_evaluation_tile(const elb_report *r, const json_t *e)
     char note[256];
     elb_html_number(elb_json_number(e, "log_likelihood_nats"), 2, number);
     elb_html_number(elb_json_number(e, "standard_error"), 2, error);
-    elb_html_number(elb_json_number(e, "samples"), 0, samples);
+    bool chains = json_object_get(e, "chains") != NULL;
+    elb_html_number(elb_json_number(e, chains ? "chains" : "samples"), 0, samples);
     elb_html_number(elb_json_number(e, "n"), 0, n);
-    snprintf(note, sizeof note, "\xc2\xb1 %s nats per datum, %s data of %s, %s, %s samples", error, n,
-             report_text(e, "data"), report_text(e, "estimator"), samples);
+    snprintf(note, sizeof note, "\xc2\xb1 %s nats per datum, %s data of %s, %s, %s %s", error, n,
+             report_text(e, "data"), report_text(e, "estimator"), samples, chains ? "chains" : "samples");
     report_put_tile(r, "Log-likelihood", number, note);
 }
 

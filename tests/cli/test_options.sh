@@ -18,7 +18,11 @@ refuse 2 "'b' is one argument too many" "$ELBOW" eval a b
 refuse 2 "'-x' is one argument too many" "$ELBOW" eval a -- -x
 refuse 2 "did you mean 'bar'" "$ELBOW" train --progress baar --out run
 refuse 2 "one of train, validation, test, all.*did you mean 'test'" "$ELBOW" eval run --part tset
-refuse 2 "one of elbo, iwae" "$ELBOW" eval run --estimator ais
+refuse 2 "one of elbo, iwae, ais, bdmc" "$ELBOW" eval run --estimator laplace
+refuse 2 '--samples belongs to elbo and iwae' "$ELBOW" eval run --estimator ais --samples 5
+refuse 2 'iwae takes --samples' "$ELBOW" eval run --chains 5
+refuse 2 'bdmc draws its data from the model' "$ELBOW" eval run --estimator bdmc --part test
+refuse 2 'one of linear, sigmoid' "$ELBOW" eval run --estimator ais --schedule cosine
 refuse 2 "one of auto, reference" "$ELBOW" train --kernels sse --data $data --out run
 
 # Numbers, absurd in every way.
