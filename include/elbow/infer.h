@@ -53,8 +53,8 @@ typedef struct elb_infer_result {
 ELB_API elb_status elb_infer(elb_vae *vae, const elb_dataset *dataset, const elb_infer_settings *settings,
                              elb_infer_result *result);
 /* Seconds that inference takes per datum when `batch` data come at a time: the median of at most 201 calls in about half a
- * second, after some to warm up; every call has other data, the first again after the last. What is timed goes from data in memory
- * to lambda. Errors: as elb_infer. */
+ * second, after some to warm up; every call has other data, the first again after the last. What is timed goes
+ * from data in memory to lambda and one draw of z with its log q. Errors: as elb_infer. */
 ELB_API elb_status elb_infer_time(elb_vae *vae, const elb_dataset *dataset, int64_t batch, uint64_t seed,
                                   double *seconds_per_datum);
 

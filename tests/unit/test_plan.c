@@ -2,6 +2,7 @@
 #include "train_support.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "study/grid.h"
@@ -213,14 +214,26 @@ static void test_nth_allocation_fails(void **state)
     }
 }
 
+/* Every key is told of. */
+static void test_page(void **state)
+{
+    static const elb_option *const tables[] = {elb_plan_option_table, elb_plan_evaluate_table, elb_plan_method_table};
+    (void)state;
+    char *page = support_file_read(ELB_TEST_FOLDER "/../docs/compare.md", NULL);
+    for (size_t t = 0; t < sizeof tables / sizeof *tables; t++)
+        for (const elb_option *o = tables[t]; o->name; o++) {
+            char word[64];
+            snprintf(word, sizeof word, "`%s`", o->name);
+            if (!strstr(page, word)) fail_msg("docs/compare.md does not tell of %s", word);
+        }
+    free(page);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_whole),
-        cmocka_unit_test(test_grid),
-        cmocka_unit_test(test_parse_refusals),
-        cmocka_unit_test(test_grid_refusals),
-        cmocka_unit_test(test_nth_allocation_fails),
+        cmocka_unit_test(test_whole),         cmocka_unit_test(test_grid), cmocka_unit_test(test_parse_refusals),
+        cmocka_unit_test(test_grid_refusals), cmocka_unit_test(test_page), cmocka_unit_test(test_nth_allocation_fails),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
