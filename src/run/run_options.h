@@ -11,12 +11,14 @@ typedef struct elb_top_options {
 } elb_top_options;
 
 typedef struct elb_train_options {
-    int64_t epochs; /* passes over the training data, 0 = by their number; the iwae schedule's stages are scaled to it */
+    int64_t
+        epochs; /* passes over the training data, 0 = by their number; the iwae schedule's stages are scaled to it */
     int64_t batch;
     int64_t patience;          /* stop after so many epochs without a better validation ELBO; 0 = never */
     int64_t validate_every;    /* epochs between validation passes */
     double checkpoint_minutes; /* longest time between checkpoints; one is also written at the end and on a signal */
     int64_t checkpoint_epochs; /* and after so many epochs; 0 = by time alone */
+    char from[ELB_TEXT_MAX];   /* a run, or its model.safetensors, whose parameters training starts from; "": none */
     bool output_bias;          /* start the decoder's output bias at the data's mean (Burda et al. 2016's code) */
 } elb_train_options;
 

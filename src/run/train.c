@@ -17,7 +17,8 @@ static elb_status train_open_data(elb_trainer *t)
                         "train.patience needs validation data: set data.validation to how many data to hold out");
     ELB_TRY(elb_vae_create(t->config, t->data, &t->vae));
     if (t->validation != NULL) ELB_TRY(elb_vae_check_data(t->vae, t->config, t->validation));
-    return ELB_OK;
+    if (t->settings.resume || t->config->train.from[0] == '\0') return ELB_OK;
+    return elb_vae_start_from(t->vae, t->config->train.from);
 }
 
 static elb_status train_prepare(elb_trainer *t)

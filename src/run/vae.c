@@ -264,7 +264,7 @@ elb_status elb_vae_save(elb_vae *v, const char *path)
     return status;
 }
 
-static elb_status vae_check_finite(const elb_vae *v)
+elb_status elb_vae_check_finite(const elb_vae *v)
 {
     for (int b = 0; b < ELB_VAE_BLOCKS; b++) {
         const elb_params *p = elb_vae_block(v, b);
@@ -294,7 +294,7 @@ static elb_status vae_load_with(elb_context *c, const elb_safetensors *file, elb
     elb_real *values[ELB_VAE_BLOCKS];
     vae_blocks(*vae, values);
     elb_status status = elb_vae_read(*vae, file, "", values);
-    if (status == ELB_OK) status = vae_check_finite(*vae);
+    if (status == ELB_OK) status = elb_vae_check_finite(*vae);
     if (status != ELB_OK) {
         elb_vae_destroy(*vae);
         *vae = NULL;
@@ -302,12 +302,17 @@ static elb_status vae_load_with(elb_context *c, const elb_safetensors *file, elb
     return status;
 }
 
+char *elb_vae_file(elb_context *c, const char *path)
+{
+    struct stat info;
+    bool folder = stat(path, &info) == 0 && S_ISDIR(info.st_mode);
+    return folder ? elb_format(c, "%s/model.safetensors", path) : elb_strdup(c, path);
+}
+
 elb_status elb_vae_open(elb_context *c, const char *path, elb_vae **vae)
 {
     *vae = NULL;
-    struct stat info;
-    bool folder = stat(path, &info) == 0 && S_ISDIR(info.st_mode);
-    char *name = folder ? elb_format(c, "%s/model.safetensors", path) : elb_strdup(c, path);
+    char *name = elb_vae_file(c, path);
     if (name == NULL) return ELB_MEMORY;
     elb_safetensors *file;
     elb_status status = elb_safetensors_open(c, name, &file);

@@ -32,6 +32,15 @@ elb_status elb_vae_entries(const elb_vae *vae, elb_arena *arena, const char *pre
 /* The way back; every parameter must be there with its shape. */
 elb_status elb_vae_read(const elb_vae *vae, const elb_safetensors *file, const char *prefix,
                         elb_real *const values[ELB_VAE_BLOCKS]);
+/* The file that a run's folder, or a file's own path, names: a new string. */
+char *elb_vae_file(elb_context *c, const char *path);
+/* ELB_MODEL names the first tensor with a number that is not finite. */
+elb_status elb_vae_check_finite(const elb_vae *vae);
+/* Takes the parameters of another run, a folder or a model.safetensors file: every tensor of the decoder, and of the encoder
+ * those whose name the file has. An encoder of fewer components than this VAE's mixture has becomes its first ones, and the
+ * others follow from it as posterior.start says; a file's tensors that this VAE lacks are left alone.
+ * Errors: ELB_FAILURE; ELB_MODEL (corrupt, another shape or nonlinearity), naming what does not fit; ELB_MEMORY. */
+elb_status elb_vae_start_from(elb_vae *vae, const char *path);
 /* Says in words when the data cannot be this VAE's: other size, or values its likelihood does not take. `config` says
  * how they will be scaled and binarised. Errors: ELB_MODEL (size), ELB_DATA (values). */
 elb_status elb_vae_check_data(const elb_vae *vae, const elb_config *config, const elb_dataset *dataset);
