@@ -26,13 +26,12 @@ static elb_tensor *elbo_penalty(const elb_objective *o, elb_tape *t, const elb_l
     return kl;
 }
 
-static elb_loss elbo_loss(const elb_objective *o, elb_tape *t, elb_model *m, elb_posterior *q, elb_tensor *x,
-                          const elb_noise *noise)
+elb_loss elb_elbo_at(const elb_objective *o, elb_tape *t, elb_model *m, elb_posterior *q, elb_tensor *x,
+                     elb_tensor *lambda, const elb_noise *noise)
 {
     bool plain = o->options.gradient == ELB_GRADIENT_PLAIN;
     bool closed = o->options.kl == ELB_KL_CLOSED && plain && q->type->kl_to_prior != NULL;
     elb_loss l = {NULL, NULL, NULL, NULL, NULL};
-    elb_tensor *lambda = elb_encode(q, t, x);
     elb_draw d = elb_sample_strata(q, t, lambda, noise, elbo_log_q(o, closed));
     l.reconstruction = elb_draw_mean(t, &d, elb_model_log_likelihood(m, t, x, d.z));
     if (q->type->kl_to_prior != NULL)
@@ -41,6 +40,12 @@ static elb_loss elbo_loss(const elb_objective *o, elb_tape *t, elb_model *m, elb
                   : elb_draw_mean(t, &d, elb_sub(t, d.log_q, elb_model_log_prior(m, t, d.z)));
     l.loss = elb_mean_all(t, elb_sub(t, elbo_penalty(o, t, &l, &d), l.reconstruction));
     return l;
+}
+
+static elb_loss elbo_loss(const elb_objective *o, elb_tape *t, elb_model *m, elb_posterior *q, elb_tensor *x,
+                          const elb_noise *noise)
+{
+    return elb_elbo_at(o, t, m, q, x, elb_encode(q, t, x), noise);
 }
 
 const elb_objective_type elb_objective_elbo = {

@@ -2,10 +2,10 @@
 
 #include <math.h>
 
-extern const elb_objective_type elb_objective_elbo, elb_objective_iwae, elb_objective_gp;
+extern const elb_objective_type elb_objective_elbo, elb_objective_iwae, elb_objective_gp, elb_objective_savi;
 
 const elb_objective_type *const elb_objective_types[] = {&elb_objective_elbo, &elb_objective_iwae, &elb_objective_gp,
-                                                         NULL};
+                                                         &elb_objective_savi, NULL};
 
 void elb_objective_init(elb_objective *o, const elb_objective_options *options)
 {
@@ -45,4 +45,29 @@ elb_loss elb_objective_loss(const elb_objective *o, elb_tape *t, elb_model *m, e
     elb_named(l.reconstruction, "reconstruction term");
     elb_named(l.kl, "KL term");
     return l;
+}
+
+elb_status elb_objective_open(elb_objective *o, elb_model *m, elb_posterior *q)
+{
+    o->context = m->context;
+    return o->type->open != NULL ? o->type->open(o, m, q) : ELB_OK;
+}
+
+void elb_objective_close(elb_objective *o)
+{
+    if (o->state != NULL) o->type->close(o);
+    o->state = NULL;
+}
+
+bool elb_objective_runs_often(const elb_objective *o)
+{
+    return o->type->step != NULL;
+}
+
+elb_status elb_objective_step(elb_objective *o, elb_tape *t, elb_model *m, elb_posterior *q, elb_tensor *x,
+                              const elb_noise *noise, elb_loss *loss)
+{
+    if (o->type->step != NULL) return o->type->step(o, t, m, q, x, noise, loss);
+    *loss = elb_objective_loss(o, t, m, q, x, noise);
+    return elb_tape_run(t, loss->loss);
 }

@@ -2,6 +2,7 @@
 #ifndef ELB_OBJECTIVE_H
 #define ELB_OBJECTIVE_H
 
+#include "infer/refine_options.h"
 #include "model/model.h"
 #include "objective/objective_options.h"
 #include "posterior/posterior.h"
@@ -23,6 +24,11 @@ typedef struct elb_objective_type {
     bool plain;                          /* objective.gradient must be plain */
     elb_loss (*loss)(const elb_objective *o, elb_tape *t, elb_model *m, elb_posterior *q, elb_tensor *x,
                      const elb_noise *noise);
+    /* The other three are OPTIONAL, for losses whose gradient takes more than one run of one tape. */
+    elb_status (*open)(elb_objective *o, elb_model *m, elb_posterior *q); /* checks, and makes o->state */
+    void (*close)(elb_objective *o);                                      /* frees o->state; may be NULL */
+    elb_status (*step)(elb_objective *o, elb_tape *t, elb_model *m, elb_posterior *q, elb_tensor *x,
+                       const elb_noise *noise, elb_loss *loss); /* as elb_objective_step */
 } elb_objective_type;
 
 extern const elb_objective_type *const elb_objective_types[]; /* NULL at the end */
@@ -30,17 +36,33 @@ extern const elb_objective_type *const elb_objective_types[]; /* NULL at the end
 struct elb_objective {
     const elb_objective_type *type;
     elb_objective_options options;
-    double beta;     /* of the warm-up, now; 1 without */
-    double progress; /* the part of training that is done, now: 0..1 */
-    int64_t data;    /* N, training data; for terms that are paid once for all of them */
+    const elb_refine_options *refine; /* borrowed; for losses that refine; NULL: none */
+    elb_context *context;             /* of the state */
+    void *state;                      /* the type's own; NULL before elb_objective_open */
+    double beta;                      /* of the warm-up, now; 1 without */
+    double progress;                  /* the part of training that is done, now: 0..1 */
+    int64_t data;                     /* N, training data; for terms that are paid once for all of them */
 };
 
 void elb_objective_init(elb_objective *o, const elb_objective_options *options);
 /* Sets progress and beta for `epoch`, a real number counted from 0, of `epochs`: beta is linear from warmup_start to 1 over
  * warmup_epochs. */
 void elb_objective_warm(elb_objective *o, double epoch, double epochs);
+/* To be called before elb_objective_step; a loss alone does without. Errors: ELB_USAGE (options that do not go together),
+ * ELB_MEMORY. elb_objective_close may be called in any case. */
+elb_status elb_objective_open(elb_objective *o, elb_model *m, elb_posterior *q);
+void elb_objective_close(elb_objective *o);
+/* Whether elb_objective_step leaves gradients to be taken up afterwards (elb_optimizer_defer). */
+bool elb_objective_runs_often(const elb_objective *o);
+/* Records the loss on t, which has x [B,D] and did not run yet, and runs it, gradients into the parameters' blocks. `loss`
+ * can be read until t is reset. Errors: as elb_tape_run. */
+elb_status elb_objective_step(elb_objective *o, elb_tape *t, elb_model *m, elb_posterior *q, elb_tensor *x,
+                              const elb_noise *noise, elb_loss *loss);
 /* x [B,D]; noise->samples is set from the options. */
 elb_loss elb_objective_loss(const elb_objective *o, elb_tape *t, elb_model *m, elb_posterior *q, elb_tensor *x,
                             const elb_noise *noise);
+/* The negative ELBO where lambda [B,P] stands, in the ways of objective.type: elbo; noise->samples as given. */
+elb_loss elb_elbo_at(const elb_objective *o, elb_tape *t, elb_model *m, elb_posterior *q, elb_tensor *x,
+                     elb_tensor *lambda, const elb_noise *noise);
 
 #endif

@@ -1,10 +1,13 @@
 /* objective_options.c - the keys of "objective". */
 #include "objective/objective_options.h"
 
-static const char *const objective_types[] = {"elbo", "iwae", "gp", NULL}; /* in the order of elb_objective_types */
+static const char *const objective_types[] = {"elbo", "iwae", "gp", "savi",
+                                              NULL}; /* in the order of elb_objective_types */
 static const char *const objective_kl_forms[] = {"closed", "sampled", NULL};
 static const char *const objective_gradients[] = {"plain", "stl", "dreg", NULL};
 static const char *const objective_warmups[] = {"none", "kl", "entropy", NULL};
+static const char *const objective_encoders[] = {"through", "start", "kl", NULL};
+static const char *const objective_differences[] = {"forward", "central", NULL};
 
 const elb_option elb_objective_option_table[] = {
     {.name = "type",
@@ -12,7 +15,9 @@ const elb_option elb_objective_option_table[] = {
      .offset = offsetof(elb_objective_options, type),
      .fallback = "elbo",
      .choices = objective_types,
-     .help = "Bound on the log-likelihood that training maximises."},
+     .help = "Bound on the log-likelihood that training maximises: the ELBO, the IWAE bound, or the ELBO after the "
+             "steps of "
+             "refine."},
     {.name = "samples",
      .kind = ELB_OPTION_INT,
      .offset = offsetof(elb_objective_options, samples),
@@ -55,5 +60,30 @@ const elb_option elb_objective_option_table[] = {
      .min = 0,
      .max = 1,
      .help = "The warm-up's beta at the first step, as a fraction."},
+    {.name = "encoder",
+     .kind = ELB_OPTION_CHOICE,
+     .offset = offsetof(elb_objective_options, encoder),
+     .fallback = "through",
+     .choices = objective_encoders,
+     .help = "What savi trains the encoder by: the refined ELBO through all steps of refine, the ELBO at their start, "
+             "or the "
+             "KL divergence from q at their start to q at their end; with refine.start=zero it is not trained."},
+    {.name = "difference",
+     .kind = ELB_OPTION_CHOICE,
+     .offset = offsetof(elb_objective_options, difference),
+     .fallback = "forward",
+     .choices = objective_differences,
+     .help =
+         "Differences of gradients that give savi its second derivatives: forward, one run per step, or central, two "
+         "and more digits."},
+    {.name = "radius",
+     .kind = ELB_OPTION_REAL,
+     .offset = offsetof(elb_objective_options, radius),
+     .fallback = "0.003",
+     .min = 1e-12,
+     .max = 1,
+     .help = "How far savi moves the local parameters for a difference of gradients: the Euclidean norm for the datum "
+             "that is "
+             "moved most."},
     {.name = NULL},
 };

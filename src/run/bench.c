@@ -171,6 +171,8 @@ static elb_status bench_open(bench *b, const elb_config *config, int64_t data)
     ELB_TRY(bench_images(b, data));
     ELB_TRY(elb_vae_create(config, b->data, &b->vae));
     elb_objective_init(&b->objective, &config->objective);
+    b->objective.refine = &config->refine;
+    ELB_TRY(elb_objective_open(&b->objective, b->vae->model, b->vae->posterior));
     elb_optimizer_init(&b->optimizer, c, &config->optimizer);
     for (int i = 0; i < ELB_VAE_BLOCKS; i++) ELB_TRY(elb_optimizer_add(&b->optimizer, elb_vae_block(b->vae, i)));
     ELB_TRY(elb_importance_create(c, b->vae->model, b->vae->posterior, NULL, b->settings.samples, 1, &b->importance));
@@ -198,6 +200,7 @@ static void bench_close(bench *b)
     elb_context *c = b->context;
     elb_importance_destroy(b->importance);
     elb_refiner_destroy(b->refiner);
+    elb_objective_close(&b->objective);
     elb_tape_destroy(b->step.tape);
     elb_optimizer_free(&b->optimizer);
     elb_vae_destroy(b->vae);

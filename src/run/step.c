@@ -10,9 +10,9 @@ elb_status elb_step_take(const elb_step *s, double rate, uint32_t epoch, const i
     elb_noise noise = {.key = elb_stream_key((uint64_t)config->top.seed, ELB_FOR_POSTERIOR, epoch), .datum = s->datum};
     elb_batch_spec spec = elb_config_batch_spec(config, epoch);
     elb_optimizer_begin(s->optimizer, rate);
+    if (elb_objective_runs_often(s->objective)) elb_optimizer_defer(s->optimizer);
     elb_tensor *x = elb_batch(s->tape, s->data, &spec, indices, batch);
-    *loss = elb_objective_loss(s->objective, s->tape, s->vae->model, s->vae->posterior, x, &noise);
-    elb_status status = elb_tape_run(s->tape, loss->loss);
+    elb_status status = elb_objective_step(s->objective, s->tape, s->vae->model, s->vae->posterior, x, &noise, loss);
     elb_status ended = elb_optimizer_end(s->optimizer, status == ELB_OK);
     return status != ELB_OK ? status : ended;
 }

@@ -9,7 +9,7 @@
 typedef struct elb_step {
     elb_vae *vae;
     const elb_dataset *data;
-    const elb_objective *objective;
+    elb_objective *objective; /* opened */
     elb_optimizer *optimizer;
     elb_tape *tape;
     uint64_t *datum; /* room for the stream positions of the largest batch */

@@ -30,6 +30,8 @@ static elb_status train_prepare(elb_trainer *t)
     t->at.best = -INFINITY;
     elb_objective_init(&t->objective, &t->config->objective);
     t->objective.data = n;
+    t->objective.refine = &t->config->refine;
+    ELB_TRY(elb_objective_open(&t->objective, t->vae->model, t->vae->posterior));
     elb_optimizer_init(&t->optimizer, c, &t->config->optimizer);
     for (int b = 0; b < ELB_VAE_BLOCKS; b++) ELB_TRY(elb_optimizer_add(&t->optimizer, elb_vae_block(t->vae, b)));
     t->step = (elb_step){.vae = t->vae, .data = t->data, .objective = &t->objective, .optimizer = &t->optimizer};
@@ -53,6 +55,7 @@ static void train_close(elb_trainer *t)
     elb_context *c = t->context;
     elb_log_file_close(t->log);
     elb_tape_destroy(t->step.tape);
+    elb_objective_close(&t->objective);
     elb_optimizer_free(&t->optimizer);
     elb_vae_destroy(t->vae);
     elb_config_destroy(t->config);
@@ -79,6 +82,7 @@ static bool train_finite(const elb_tensor *x)
 /* Which of the loss's terms is not finite. */
 static const char *train_blame(const elb_loss *l)
 {
+    if (l->reconstruction == NULL) return "refinement before the loss"; /* it has not come to the loss */
     if (!train_finite(l->reconstruction)) return "reconstruction";
     return train_finite(l->kl) ? "loss" : "KL";
 }

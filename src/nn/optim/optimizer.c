@@ -53,12 +53,18 @@ void elb_optimizer_begin(elb_optimizer *o, double rate)
     o->step = o->type->prepare(&o->options, rate, ++o->steps);
     o->step.weight_decay = (elb_real)o->options.weight_decay;
     o->step.gradient_scale = 1;
+    o->deferred = false;
+    for (int64_t b = 0; b < o->blocks; b++) o->block[b].params->update = &o->block[b].update;
+    if (o->options.clip > 0) elb_optimizer_defer(o);
+}
+
+void elb_optimizer_defer(elb_optimizer *o)
+{
+    o->deferred = true;
     for (int64_t b = 0; b < o->blocks; b++) {
         elb_params *p = o->block[b].params;
-        if (o->options.clip > 0)
-            memset(p->grad, 0, (size_t)p->size * sizeof *p->grad);
-        else
-            p->update = &o->block[b].update;
+        p->update = NULL;
+        memset(p->grad, 0, (size_t)p->size * sizeof *p->grad);
     }
 }
 
@@ -93,10 +99,11 @@ static void optimizer_sweep_blocks(void *argument, int thread)
 elb_status elb_optimizer_end(elb_optimizer *o, bool ran)
 {
     for (int64_t b = 0; b < o->blocks; b++) o->block[b].params->update = NULL;
-    if (!ran || !(o->options.clip > 0)) return ELB_OK;
+    if (!ran || !o->deferred) return ELB_OK;
     optimizer_sweep s = {.optimizer = o};
     ELB_TRY(elb_machine_of(o->context, &s.machine));
-    o->step.gradient_scale = (elb_real)fmin(1, o->options.clip / (optimizer_norm(o, s.machine->kernels) + 1e-6));
+    if (o->options.clip > 0)
+        o->step.gradient_scale = (elb_real)fmin(1, o->options.clip / (optimizer_norm(o, s.machine->kernels) + 1e-6));
     elb_pool_run(s.machine->pool, optimizer_sweep_blocks, &s);
     return ELB_OK;
 }

@@ -35,6 +35,7 @@ struct elb_optimizer {
     elb_optimizer_options options;
     elb_adam_step step; /* the constants of the step that is being taken */
     int64_t steps;      /* taken since the moments were last zero */
+    bool deferred;      /* this step's updates happen at its end */
     int64_t blocks;
     elb_optimizer_block block[ELB_OPTIMIZER_BLOCKS];
 };
@@ -49,6 +50,9 @@ elb_status elb_optimizer_add(elb_optimizer *o, elb_params *params);
  * does not reach have a zero gradient under clipping, and are left alone without. `ran`: the run succeeded. The bits do not depend on the number of
  * threads. */
 void elb_optimizer_begin(elb_optimizer *o, double rate);
+/* For a step of several tape runs, after begin: updates wait until end, as under clipping, and are taken by what the blocks'
+ * gradients, zero at first, have then become. */
+void elb_optimizer_defer(elb_optimizer *o);
 elb_status elb_optimizer_end(elb_optimizer *o, bool ran);
 /* Moments back to zero, steps back to 0. */
 void elb_optimizer_reset(elb_optimizer *o);
