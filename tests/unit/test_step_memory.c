@@ -109,6 +109,8 @@ static void trainer_begin(trainer *t, const elb_settings *settings, const char *
     assert_int_equal(elb_vae_create(t->config, t->data, &t->step.vae), ELB_OK);
     assert_int_equal(elb_tape_create(t->c, &t->step.tape), ELB_OK);
     elb_objective_init(&t->objective, &t->config->objective);
+    t->objective.refine = &t->config->refine;
+    assert_int_equal(elb_objective_open(&t->objective, t->step.vae->model, t->step.vae->posterior), ELB_OK);
     elb_optimizer_init(&t->optimizer, t->c, &t->config->optimizer);
     for (int b = 0; b < ELB_VAE_BLOCKS; b++)
         assert_int_equal(elb_optimizer_add(&t->optimizer, elb_vae_block(t->step.vae, b)), ELB_OK);
@@ -117,6 +119,7 @@ static void trainer_begin(trainer *t, const elb_settings *settings, const char *
 static void trainer_end(trainer *t)
 {
     elb_optimizer_free(&t->optimizer);
+    elb_objective_close(&t->objective);
     elb_tape_destroy(t->step.tape);
     elb_vae_destroy(t->step.vae);
     elb_dataset_destroy(t->data);
@@ -168,6 +171,17 @@ static void test_steps(void **state)
                                            {"objective.warmup", "entropy"},   {NULL, NULL}};
     static const char *const gp[][2] = {
         {"data.binarise", "dynamic"}, {"posterior.type", "gp"}, {"objective.type", "gp"}, {NULL, NULL}};
+    static const char *const through[][2] = {{"data.binarise", "dynamic"},
+                                             {"objective.type", "savi"},
+                                             {"refine.method", "momentum"},
+                                             {"refine.steps", "3"},
+                                             {"refine.rate", "0.01"},
+                                             {"refine.clip", "20"},
+                                             {"objective.difference", "central"},
+                                             {NULL, NULL}};
+    static const char *const zero[][2] = {{"data.binarise", "dynamic"}, {"objective.type", "savi"},
+                                          {"refine.start", "zero"},     {"refine.steps", "3"},
+                                          {"objective.encoder", "kl"},  {NULL, NULL}};
     (void)state;
     for (const elb_kernels *const *k = elb_kernels_available(); *k != NULL; k++)
         for (int threads = 1; threads <= 2; threads++) {
@@ -175,6 +189,8 @@ static void test_steps(void **state)
             count_steps((*k)->name, threads, iwae);
             count_steps((*k)->name, threads, gated);
             count_steps((*k)->name, threads, gp);
+            count_steps((*k)->name, threads, through);
+            count_steps((*k)->name, threads, zero);
         }
 }
 

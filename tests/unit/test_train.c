@@ -19,16 +19,20 @@ static const char weighted[] =
     "objective.samples=7 objective.gradient=dreg optimizer.clip=2 train.epochs=2 train.batch=40 "
     "data.validation=30";
 
+static const char refined[] =
+    "data.binarise=dynamic model.latent=4 model.hidden=130 posterior.hidden=40 objective.type=savi refine.steps=3 "
+    "refine.method=momentum refine.rate=0.02 refine.clip=20 train.epochs=2 train.batch=64 data.validation=30";
+
 /* --- the same bits ----------------------------------------------------------------------------------------------------- */
 
 static void test_threads(void **state)
 {
     static const int threads[] = {1, 2, 3, 5};
-    static const char *const settings[] = {large, weighted};
+    static const char *const settings[] = {large, weighted, refined};
     (void)state;
     char *folder = support_folder_make();
     train_data_write(folder);
-    for (size_t s = 0; s < 2; s++)
+    for (size_t s = 0; s < sizeof settings / sizeof *settings; s++)
         for (const elb_kernels *const *k = elb_kernels_available(); *k != NULL; k++) {
             char first[64] = "";
             for (size_t i = 0; i < 4; i++) {
@@ -88,6 +92,9 @@ static void test_interruptions(void **state)
     (void)state;
     interrupted_run(large);
     interrupted_run(weighted);
+    interrupted_run(refined);
+    interrupted_run("model.latent=3 model.hidden=10 posterior.hidden=10 likelihood.type=gaussian objective.type=savi "
+                    "refine.steps=60 refine.start=zero refine.tolerance=0.5 train.epochs=2 train.batch=75");
     interrupted_run("model.latent=3 model.hidden=10 posterior.hidden=10 likelihood.type=gaussian schedule.type=iwae "
                     "schedule.reset_moments=true optimizer.type=adamax train.epochs=4 train.batch=75");
     interrupted_run("model.latent=3 model.hidden=10 posterior.hidden=10 likelihood.type=gaussian optimizer.rate=0.5 "
