@@ -31,14 +31,6 @@ static const elb_preset presets_list[] = {
      "the standard VAE: Gaussian posterior, closed-form KL; 200-200-50 tanh, Bernoulli, 20 epochs for 8-bit images",
      PRESETS_ANY "posterior: {type: ffg, hidden: [200, 200], activation: tanh}\n"
                  "objective: {type: elbo, samples: 1, kl: closed, gradient: plain, warmup: none}\n"},
-    {"svi", "no encoder: 20 steps of gradient descent with momentum on every datum's q(z|x), from the prior",
-     PRESETS_ANY "posterior: {type: ffg, hidden: [200, 200], activation: tanh}\n"
-                 "refine: {steps: 20, method: momentum, rate: 0.05, momentum: 0.5, clip: 35, start: zero}\n"
-                 "objective: {type: savi, samples: 1, kl: closed, gradient: plain, warmup: none}\n"},
-    {"savi", "semi-amortised: the encoder's q(z|x) refined by 4 steps, and trained through them",
-     PRESETS_ANY "posterior: {type: ffg, hidden: [200, 200], activation: tanh}\n"
-                 "refine: {steps: 4, method: momentum, rate: 0.01, momentum: 0.5, clip: 35, start: encoder}\n"
-                 "objective: {type: savi, encoder: through, samples: 1, kl: closed, gradient: plain, warmup: none}\n"},
     {"iwae-paper", "Burda et al. 2016, one stochastic layer, K = 1: 3280 epochs in eight stages, batch 20",
      PRESETS_BURDA "objective: {type: elbo, samples: 1, kl: closed, gradient: plain, warmup: none}\n"},
     {"iwae-paper-k5", "Burda et al. 2016, one stochastic layer, IWAE with K = 5: 3280 epochs in eight stages, batch 20",
@@ -82,6 +74,14 @@ static const elb_preset presets_list[] = {
     {"gp", "random functions: mean and variance of the posterior are Gaussian processes over the encoder's features",
      PRESETS_ANY "posterior: {type: gp, hidden: [200, 200], activation: tanh, gp_covariance: diagonal, gp_scale: 0}\n"
                  "objective: {type: gp, samples: 1, gradient: plain, warmup: none}\n"},
+    {"svi", "no encoder: 20 steps of gradient descent with momentum on every datum's q(z|x), from the prior",
+     PRESETS_ANY "posterior: {type: ffg, hidden: [200, 200], activation: tanh}\n"
+                 "refine: {steps: 20, method: momentum, rate: 0.05, momentum: 0.5, clip: 35, start: zero}\n"
+                 "objective: {type: savi, samples: 1, kl: closed, gradient: plain, warmup: none}\n"},
+    {"savi", "semi-amortised: the encoder's q(z|x) refined by 4 steps, and trained through them",
+     PRESETS_ANY "posterior: {type: ffg, hidden: [200, 200], activation: tanh}\n"
+                 "refine: {steps: 4, method: momentum, rate: 0.01, momentum: 0.5, clip: 35, start: encoder}\n"
+                 "objective: {type: savi, encoder: through, samples: 1, kl: closed, gradient: plain, warmup: none}\n"},
     {NULL, NULL, NULL},
 };
 

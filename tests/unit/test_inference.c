@@ -179,13 +179,6 @@ static void test_refusals(void **state)
     assert_int_equal(elb_inference_create(c, v->model, v->posterior, &v->config->refine, 7, &i), ELB_USAGE);
     support_assert_message(c, "refine.gate=best chooses among the components of a mixture");
     assert_null(i);
-    elb_posterior_type bare = *v->posterior->type;
-    bare.name = "bare";
-    bare.log_variance = NULL;
-    v->posterior->type = &bare;
-    v->config->refine = (elb_refine_options){.family = ELB_REFINE_FFG, .samples = 1};
-    assert_int_equal(elb_inference_create(c, v->model, v->posterior, &v->config->refine, 7, &i), ELB_USAGE);
-    support_assert_message(c, "the posterior bare does not tell its variance");
     support_vae_destroy(v);
     support_context_end(c, NULL);
 }
