@@ -258,12 +258,11 @@ static elb_status infer_all(infer_job *j, elb_infer_result *result)
     bool asked = status != ELB_OK && status == j->reporter.asked;
     if (status == ELB_OK || asked) elb_reporter_finish(&j->reporter, j->done);
     ELB_TRY(status);
-    if (j->table != NULL) {
-        status = elb_table_commit(j->table);
-        j->table = NULL;
-    }
+    elb_table *table = j->table;
+    j->table = NULL;
+    if (table != NULL) ELB_TRY(elb_table_commit(table));
     infer_conclude(j, result);
-    return status;
+    return ELB_OK;
 }
 
 elb_status elb_infer(elb_vae *vae, const elb_dataset *dataset, const elb_infer_settings *settings,

@@ -279,13 +279,16 @@ static size_t evaluate_peak(int64_t n, int64_t samples)
     elb_context *c;
     assert_int_equal(elb_context_create(&settings, &c), ELB_OK);
     fixture f = fixture_over(c, n, 784, "model.hidden=50 posterior.hidden=50 data.binarise=dynamic");
-    elb_evaluate_settings how = {.estimator = ELB_ESTIMATE_IWAE, .samples = samples};
+    char *folder = support_folder_make();
+    elb_evaluate_settings how = {
+        .estimator = ELB_ESTIMATE_IWAE, .samples = samples, .per_datum = support_path(folder, "each.npz")};
     elb_evaluation r;
     size_t before = h.now;
     h.most = h.now;
     assert_int_equal(elb_evaluate(f.vae, f.data, &how, &r), ELB_OK);
     assert_int_equal(h.now, before);
     size_t peak = h.most - before;
+    support_folder_remove(folder);
     fixture_close(&f);
     elb_context_destroy(c);
     return peak;
