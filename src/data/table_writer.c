@@ -215,7 +215,7 @@ static elb_status table_check(elb_context *c, const elb_column *columns, int cou
         int64_t n = 8;
         bool good = columns[i].rank >= 1 && columns[i].rank <= 3;
         for (int k = 0; good && k < columns[i].rank; k++) good = elb_mul_fits(n, columns[i].shape[k], &n);
-        if (!good)
+        if (!good || n > INT64_MAX - TABLE_HEADER_MAX)
             return elb_fail(c, ELB_USAGE, "the array '%s' has no writable shape: rank 1 to 3 is expected",
                             columns[i].name);
     }

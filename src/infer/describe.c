@@ -32,8 +32,8 @@ static elb_status describe_divergence(elb_description *s, int64_t count, elb_rea
 static void describe_keep(const elb_description *s, int64_t first, const elb_tensor *drawn, int64_t width,
                           elb_real *kept)
 {
-    int64_t count = drawn->shape[1];
     if (kept == NULL) return;
+    int64_t count = drawn->shape[1];
     for (int64_t i = 0; i < drawn->shape[0]; i++)
         for (int64_t b = 0; b < count; b++)
             memcpy(kept + (b * s->samples + first + i) * width, drawn->data + (i * count + b) * width,

@@ -292,8 +292,10 @@ static void test_refusals(void **state)
                      deep = {"deep", ELB_COLUMN_INT64, 4, {1, 1, 1}, row};
     const elb_column negative = {"negative", ELB_COLUMN_INT64, 1, {-1}, row};
     const elb_column huge = {"huge", ELB_COLUMN_INT64, 3, {INT64_MAX, 2, 2}, row};
-    const elb_column endless[] = {{"one", ELB_COLUMN_INT64, 1, {INT64_MAX / 8}, row},
-                                  {"two", ELB_COLUMN_INT64, 1, {INT64_MAX / 8}, row}};
+    const elb_column full = {"full", ELB_COLUMN_INT64, 1, {INT64_MAX / 8}, row};
+    const elb_column endless[] = {{"one", ELB_COLUMN_INT64, 1, {INT64_MAX / 16}, row},
+                                  {"two", ELB_COLUMN_INT64, 1, {INT64_MAX / 16}, row},
+                                  {"three", ELB_COLUMN_INT64, 1, {1}, row}};
     const elb_column named = {name, ELB_COLUMN_INT64, 1, {1}, row};
     const elb_column none = {"none", ELB_COLUMN_INT64, 1, {0}, NULL};
     refuse("a.txt", columns, 3, "must end in .npz or .csv");
@@ -306,7 +308,8 @@ static void test_refusals(void **state)
     refuse("a.npz", &deep, 1, "'deep' has no writable shape");
     refuse("a.npz", &negative, 1, "'negative' has no writable shape");
     refuse("a.npz", &huge, 1, "'huge' has no writable shape");
-    refuse("a.npz", endless, 2, "more than any file can hold");
+    refuse("a.npz", &full, 1, "'full' has no writable shape");
+    refuse("a.npz", endless, 3, "more than any file can hold");
     refuse("a.npz", &named, 1, "too long");
     assert_int_equal(elb_table_write(c, "/nowhere/a.npz", columns, 3), ELB_FAILURE);
     assert_int_equal(elb_table_write(c, support_path(folder, "none.npz"), &none, 1), ELB_OK);
