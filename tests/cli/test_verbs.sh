@@ -77,6 +77,30 @@ says '^\{"phase":"evaluating".*"last":true\}$' err
 ok "$ELBOW" inspect each.npz --set data.key=elbo
 says 'count 20'
 
+# --- annealing: kept, and begun anew each time; with what belongs to it
+ais='--estimator ais --temperatures 8 --chains 4'
+# shellcheck disable=SC2086 # words
+ok "$ELBOW" eval run $ais --limit 30 --per-datum each.csv
+says '^estimator +ais, 4 chains, 8 temperatures \(sigmoid, from the prior\), 10 leapfrog steps, seed 1$'
+says '^effective chains +[0-9.]+ of 4'
+says '^moves +[0-9]+ % accepted'
+[ "$(head -n 1 each.csv)" = index,ais,ais_error,ess,acceptance,step ] || fail 'each.csv has other columns'
+[ ! -e run/eval-ais.partial ] || fail 'the partial file was not removed'
+# shellcheck disable=SC2086 # words
+ok "$ELBOW" eval run $ais --json --start posterior --schedule linear --leapfrog 3 --adapt in-run
+json
+same out run/eval-ais.json
+[ "$(number out temperatures)" = 8 ] || fail 'the JSON has not 8 temperatures'
+printf 'rubbish' >run/eval-ais.partial
+# shellcheck disable=SC2086 # words
+refuse 4 'eval-ais.partial' "$ELBOW" eval run $ais
+rm run/eval-ais.partial
+ok "$ELBOW" eval run --estimator bdmc --temperatures 2 --chains 2 --leapfrog 2
+says '^data +100, drawn from the model$'
+says '^sandwich +-?[0-9.]+ \+- [0-9.]+ nats'
+says '^converged +(NO|yes): '
+[ -s run/eval-bdmc.json ] || fail 'run/eval-bdmc.json is missing'
+
 ok "$ELBOW" sample run
 says '^picture +run/images/samples.png$'
 png run/images/samples.png
