@@ -204,8 +204,9 @@ static elb_status figure_draw(elb_context *c, elb_canvas *canvas, const char *ti
 {
     elb_canvas_text(canvas, (elb_point){FIGURE_LEFT, 16}, ELB_ANCHOR_START, figure_ink, title);
     for (int64_t i = 0; i < count; i++) {
-        double left = FIGURE_LEFT + (double)(i % ELB_FIGURE_COLUMNS) * FIGURE_WIDTH;
-        double top = FIGURE_TITLE + FIGURE_ABOVE + (double)(i / ELB_FIGURE_COLUMNS) * FIGURE_HEIGHT;
+        int64_t column = i % ELB_FIGURE_COLUMNS, row = i / ELB_FIGURE_COLUMNS;
+        double left = (double)(FIGURE_LEFT + column * FIGURE_WIDTH);
+        double top = (double)(FIGURE_TITLE + FIGURE_ABOVE + row * FIGURE_HEIGHT);
         figure_panel f = {.canvas = canvas,
                           .panel = &panels[i],
                           .plot = {left, top, left + FIGURE_PLOT_WIDTH, top + FIGURE_PLOT_HEIGHT}};

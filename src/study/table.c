@@ -25,6 +25,16 @@ static void table_number(double value, int decimals, char text[TABLE_CELL])
     snprintf(text, TABLE_CELL, "%s", isfinite(value) ? number : "-");
 }
 
+static void table_percent(double share, char text[TABLE_CELL])
+{
+    char number[ELB_NUMBER_SIZE];
+    elb_html_number(100 * share, 1, number);
+    if (isfinite(share))
+        snprintf(text, TABLE_CELL, "%s %%", number);
+    else
+        snprintf(text, TABLE_CELL, "-");
+}
+
 /* "-87.12 +- 0.03", with a star where the error is over data. */
 static void table_mean(const elb_row_mean *m, bool sign, char text[TABLE_CELL])
 {
@@ -66,9 +76,7 @@ static void table_fill(const elb_row *r, table_row row)
         table_tests(&r->gain[measure], row[at++]);
     }
     table_mean(&r->mean[ELB_MEASURE_ELBO], false, row[at++]);
-    table_number(100 * r->k_hat_bad, 1, row[at]);
-    if (isfinite(r->k_hat_bad)) strcat(row[at], " %");
-    at++;
+    table_percent(r->k_hat_bad, row[at++]);
     for (int b = 0; b < ELB_CELL_BATCHES; b++) table_number(1e3 * r->seconds[b], 4, row[at++]);
     table_number(r->epochs, 0, row[at++]);
     table_number(r->parameters, 0, row[at++]);
