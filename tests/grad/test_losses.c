@@ -135,6 +135,30 @@ static void test_random_functions(void **state)
                 }
 }
 
+/* Every form and context of the flows. */
+static void test_flows(void **state)
+{
+    static const char *const flows[] = {
+        "posterior.type=iaf posterior.flow_form=affine posterior.flow_context=none posterior.activation=elu",
+        "posterior.type=iaf posterior.flow_hidden= posterior.flow_steps=3",
+        "posterior.type=iaf posterior.flow_hidden=4,3 posterior.activation=silu",
+        "posterior.type=aux_flow posterior.flow_form=affine posterior.flow_context=none posterior.flow_steps=1",
+        "posterior.type=aux_flow posterior.flow_context=local posterior.flow_steps=1",
+        "posterior.type=aux_flow posterior.flow_context=local posterior.flow_hidden=3,2 posterior.activation=gelu",
+    };
+    (void)state;
+    for (size_t f = 0; f < COUNT(flows); f++)
+        for (int samples = 1; samples <= 3; samples += 2) {
+            char settings[512];
+            snprintf(
+                settings, sizeof settings,
+                "model.latent=2 model.hidden=3 posterior.hidden=3 posterior.flow_hidden=3 posterior.flow_steps=2 %s "
+                "objective.samples=%d",
+                flows[f], samples);
+            losses_check(settings, 1);
+        }
+}
+
 /* --- a linear model in plain loops --------------------------------------------------------------------------------- */
 
 enum { D = 3, Z = 2, B = 4, K = 5, PARTS = 5 };
@@ -477,10 +501,9 @@ static void test_frozen(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_models),     cmocka_unit_test(test_depths),
-        cmocka_unit_test(test_objectives), cmocka_unit_test(test_random_functions),
-        cmocka_unit_test(test_estimators), cmocka_unit_test(test_exact_posterior),
-        cmocka_unit_test(test_warmup),     cmocka_unit_test(test_frozen),
+        cmocka_unit_test(test_models),           cmocka_unit_test(test_depths), cmocka_unit_test(test_objectives),
+        cmocka_unit_test(test_random_functions), cmocka_unit_test(test_flows),  cmocka_unit_test(test_estimators),
+        cmocka_unit_test(test_exact_posterior),  cmocka_unit_test(test_warmup), cmocka_unit_test(test_frozen),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
