@@ -11,6 +11,7 @@ enum {
     REFINE_BATCH_LEAST = 128, /* data in lock-step: as many as fit into the bytes, in this range */
     REFINE_BATCH_MOST = 4096,
     REFINE_BATCH_BYTES = 1 << 28,
+    REFINE_LAMBDAS = 6, /* numbers kept for one of lambda: itself, gradient, moments, result, and on the tape */
 };
 #define REFINE_PROBE_DRAW (UINT32_C(1) << 31) /* draws from here on are the measurements' */
 
@@ -312,7 +313,8 @@ int64_t elb_refiner_batch(const elb_refiner *r)
     const elb_mlp *decoder = &r->model->decoder;
     int64_t width = r->model->data, batch;
     for (int64_t i = 0; i < decoder->layers; i++) width += 2 * decoder->layer[i].out; /* values and gradients */
-    batch = REFINE_BATCH_BYTES / (width * r->options.samples * (int64_t)sizeof(elb_real));
+    width = width * r->options.samples + REFINE_LAMBDAS * r->posterior->local;
+    batch = REFINE_BATCH_BYTES / (width * (int64_t)sizeof(elb_real));
     batch = batch / REFINE_BATCH_LEAST * REFINE_BATCH_LEAST;
     return batch < REFINE_BATCH_LEAST ? REFINE_BATCH_LEAST : batch > REFINE_BATCH_MOST ? REFINE_BATCH_MOST : batch;
 }

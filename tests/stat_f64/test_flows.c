@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "infer/refine.h"
 #include "nn/made.h"
 #include "nn/optim/optimizer.h"
 
@@ -549,6 +550,63 @@ static void test_correlated_posterior(void **state)
     exact_check("posterior.type=aux_flow posterior.flow_steps=2 posterior.flow_hidden=8", log_p, 0.002);
 }
 
+/* log p of every datum minus the bound that its local parameters give: less than the best of Gaussians without a
+ * correlation has, whose gap is the same for any x. */
+static void exact_gaps(support_vae *v, elb_real *lambda)
+{
+    enum { SAMPLES = 20000 };
+    static const double gap = 0.004211536365;
+    elb_tape *t = v->tape;
+    elb_noise noise = {.key = 77, .datum = v->datum, .samples = SAMPLES};
+    assert_int_equal(elb_tape_reset(t), ELB_OK);
+    elb_tensor *x = elb_leaf(t, "data", v->x, NULL, 2, (int64_t[]){v->batch, DATA});
+    elb_tensor *local = elb_leaf(t, "lambda", lambda, NULL, 2, (int64_t[]){v->batch, v->posterior->local});
+    elb_draw d = elb_sample(v->posterior, t, local, &noise, ELB_LOG_Q_FULL);
+    elb_tensor *log_w = elb_sub(t, elb_model_log_joint(v->model, t, x, d.z), d.log_q);
+    elb_tensor *bound = elb_mean_first(t, log_w), *log_p = elb_log_mean_exp(t, log_w);
+    assert_int_equal(elb_tape_run(t, NULL), ELB_OK);
+    for (int64_t b = 0; b < v->batch; b++) {
+        print_message("datum %d: log p %.6f, bound %.6f\n", (int)b, (double)log_p->data[b], (double)bound->data[b]);
+        assert_true((double)(log_p->data[b] - bound->data[b]) < 0.7 * gap);
+    }
+    support_assert_near((double)log_p->data[0], -4.750405764902, 1e-3, 0);
+}
+
+/* Refined in lock-step, a local flow fits every datum's own correlated posterior. */
+static void test_local_flow_is_refined(void **state)
+{
+    enum { BATCH = 3 };
+    static const double rates[] = {0.01, 0.003, 0.001, 0.0003}; /* Adam's noise falls with its rate */
+    elb_context *c = support_context(NULL);
+    char settings[512];
+    (void)state;
+    snprintf(settings, sizeof settings,
+             "model.latent=2 model.hidden= likelihood.type=gaussian likelihood.variance=fixed "
+             "likelihood.log_variance=%.17g posterior.hidden= posterior.type=aux_flow posterior.flow_context=local "
+             "posterior.flow_steps=1 posterior.flow_hidden=6",
+             log(0.5));
+    support_vae *v = support_vae_create(c, DATA, BATCH, settings);
+    exact_model(v);
+    for (int b = 0; b < BATCH * DATA; b++) v->x[b] = v->x[b % DATA] + (elb_real)(0.3 * (b / DATA));
+    assert_int_equal(elb_posterior_reset(v->posterior, 1), ELB_OK);
+    elb_tape *t = v->tape;
+    elb_tensor *encoded = elb_encode(v->posterior, t, elb_leaf(t, "data", v->x, NULL, 2, (int64_t[]){BATCH, DATA}));
+    assert_int_equal(elb_tape_run(t, NULL), ELB_OK);
+    elb_real *lambda = calloc((size_t)(BATCH * v->posterior->local), sizeof *lambda);
+    memcpy(lambda, encoded->data, (size_t)(BATCH * v->posterior->local) * sizeof *lambda);
+    for (size_t i = 0; i < COUNT(rates); i++) {
+        elb_refine_options options = {.steps = 2000, .rate = rates[i], .samples = 32};
+        elb_refiner *r;
+        assert_int_equal(elb_refiner_create(v->model, v->posterior, &options, &r), ELB_OK);
+        assert_int_equal(elb_refiner_run(r, (uint64_t)i, BATCH, v->datum, v->x, lambda), ELB_OK);
+        elb_refiner_destroy(r);
+    }
+    exact_gaps(v, lambda);
+    free(lambda);
+    support_vae_destroy(v);
+    support_context_end(c, NULL);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -563,6 +621,7 @@ int main(void)
         cmocka_unit_test(test_bound_of_the_marginal),
         cmocka_unit_test(test_refused),
         cmocka_unit_test(test_correlated_posterior),
+        cmocka_unit_test(test_local_flow_is_refined),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
