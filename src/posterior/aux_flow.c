@@ -102,7 +102,7 @@ static elb_status aux_init(elb_posterior *q)
 {
     aux_state *state = q->state;
     const elb_posterior_options *with = &q->options;
-    ELB_TRY(elb_flow_check(q, 1 << ELB_CONTEXT_ENCODER | 1 << ELB_CONTEXT_NONE | 1 << ELB_CONTEXT_LOCAL));
+    if (aux_is_local(q)) ELB_TRY(elb_flow_check_networks(q));
     int64_t encoded = 2 * q->latent + aux_context(q);
     state->form = with->flow_form == 0 ? ELB_FLOW_SCALED : ELB_FLOW_AFFINE;
     q->local = encoded;
@@ -203,7 +203,7 @@ static elb_draw aux_sample(elb_posterior *q, elb_tape *t, elb_tensor *lambda, co
 /* Where the means of z_0 and v_0 are carried. */
 static elb_tensor *aux_mean(elb_posterior *q, elb_tape *t, elb_tensor *lambda)
 {
-    elb_tensor *z = elb_flow_start_mean(q, t, lambda), *log_q = NULL;
+    elb_tensor *z = elb_diagonal_mean(q, t, lambda), *log_q = NULL;
     elb_tensor *v = aux_is_local(q) ? elb_lambda_part(q, t, lambda, 2 * q->latent, q->latent) : elb_affine(t, z, 0, 0);
     aux_carry(q, t, aux_given(q, t, lambda), &z, &v, &log_q);
     return elb_named(z, "posterior mean");
@@ -211,7 +211,7 @@ static elb_tensor *aux_mean(elb_posterior *q, elb_tape *t, elb_tensor *lambda)
 
 const elb_posterior_type elb_posterior_aux_flow = {
     .name = "aux_flow",
-    .source = "Cremer, Li & Duvenaud 2018, section 5.2; couplings of Dinh et al. 2017",
+    .source = "Cremer, Li & Duvenaud 2018; couplings of Dinh et al. 2017",
     .state_size = sizeof(aux_state),
     .central = true,
     .init = aux_init,

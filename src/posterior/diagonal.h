@@ -1,5 +1,5 @@
-/* diagonal.h - what families share whose lambda is a diagonal Gaussian, N(m, diag exp s): lambda = [m (Z), s (Z)], so that
- * P = 2 Z. The functions are members of elb_posterior_type; shapes and errors are said there. */
+/* diagonal.h - what families share whose lambda is a diagonal Gaussian, N(m, diag exp s), or begins with one: lambda =
+ * [m (Z), s (Z), ...]. The functions are members of elb_posterior_type; shapes and errors are said there. */
 #ifndef ELB_DIAGONAL_H
 #define ELB_DIAGONAL_H
 

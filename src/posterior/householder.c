@@ -19,7 +19,10 @@ typedef struct householder_state {
 static elb_status householder_init(elb_posterior *q)
 {
     householder_state *state = q->state;
-    ELB_TRY(elb_flow_check(q, 1 << ELB_CONTEXT_ENCODER));
+    ELB_TRY(elb_flow_check_context(q, 1 << ELB_CONTEXT_ENCODER));
+    if (q->options.flow_form != 0)
+        return elb_fail(q->context, ELB_USAGE,
+                        "posterior.type=householder reflects and does not scale; leave posterior.flow_form at gated");
     q->local = (2 + q->options.flow_steps) * q->latent;
     return elb_mlp_init(&state->encoder, &q->params, "encoder", (elb_net_kind)q->options.activation, q->data,
                         &q->options.hidden, q->local);
@@ -46,22 +49,16 @@ static elb_tensor *householder_reflect(elb_posterior *q, elb_tape *t, elb_tensor
     return z;
 }
 
-static elb_tensor *householder_start_log_variance(elb_posterior *q, elb_tape *t, elb_tensor *lambda)
-{
-    return elb_lambda_part(q, t, lambda, q->latent, q->latent);
-}
-
 /* log q(z) = log q(z_0): reflections are their own inverses. */
 static elb_tensor *householder_log_density(elb_posterior *q, elb_tape *t, elb_tensor *lambda, elb_tensor *z)
 {
-    return elb_gaussian_log_prob(t, householder_reflect(q, t, lambda, z, true), elb_flow_start_mean(q, t, lambda),
-                                 householder_start_log_variance(q, t, lambda));
+    return elb_diagonal_log_density(q, t, lambda, householder_reflect(q, t, lambda, z, true));
 }
 
 static elb_draw householder_sample(elb_posterior *q, elb_tape *t, elb_tensor *lambda, const elb_noise *noise,
                                    elb_log_q log_q)
 {
-    elb_draw d = elb_flow_start(q, t, lambda, noise, log_q == ELB_LOG_Q_FULL ? ELB_LOG_Q_FULL : ELB_LOG_Q_NONE);
+    elb_draw d = elb_diagonal_sample(q, t, lambda, noise, log_q == ELB_LOG_Q_FULL ? ELB_LOG_Q_FULL : ELB_LOG_Q_NONE);
     d.z = householder_reflect(q, t, lambda, d.z, false);
     if (log_q == ELB_LOG_Q_SAMPLE) d.log_q = householder_log_density(q, t, elb_stop_gradient(t, lambda), d.z);
     return d;
@@ -69,7 +66,7 @@ static elb_draw householder_sample(elb_posterior *q, elb_tape *t, elb_tensor *la
 
 static elb_tensor *householder_mean(elb_posterior *q, elb_tape *t, elb_tensor *lambda)
 {
-    return elb_named(householder_reflect(q, t, lambda, elb_flow_start_mean(q, t, lambda), false), "posterior mean");
+    return elb_named(householder_reflect(q, t, lambda, elb_diagonal_mean(q, t, lambda), false), "posterior mean");
 }
 
 /* [Z,B,Z]: of sample i, coordinate i alone is one. */
@@ -86,7 +83,7 @@ static elb_tensor *householder_axes(elb_posterior *q, elb_tape *t, int64_t batch
 /* The diagonal of H diag(exp s) H^T: the columns of H diag(exp s/2), squared and summed. */
 static elb_tensor *householder_log_variance(elb_posterior *q, elb_tape *t, elb_tensor *lambda)
 {
-    elb_tensor *s = householder_start_log_variance(q, t, lambda);
+    elb_tensor *s = elb_diagonal_log_variance(q, t, lambda);
     if (s == NULL) return NULL;
     elb_tensor *deviation = elb_apply(t, ELB_EXP, elb_affine(t, s, 0.5, 0));
     elb_tensor *columns =
@@ -95,15 +92,9 @@ static elb_tensor *householder_log_variance(elb_posterior *q, elb_tape *t, elb_t
     return elb_named(elb_apply(t, ELB_LOG, elb_affine(t, mean, (double)q->latent, 0)), "posterior log variance");
 }
 
-/* Of q(z_0), coordinate by coordinate: the sum is that of q(z). */
-static elb_tensor *householder_kl_to_prior(elb_posterior *q, elb_tape *t, elb_tensor *lambda)
-{
-    return elb_gaussian_kl_standard(t, elb_flow_start_mean(q, t, lambda), householder_start_log_variance(q, t, lambda));
-}
-
 const elb_posterior_type elb_posterior_householder = {
     .name = "householder",
-    .source = "Tomczak & Welling 2016, equations 7 to 10",
+    .source = "Tomczak & Welling 2016 (arXiv 1611.09630)",
     .state_size = sizeof(householder_state),
     .init = householder_init,
     .reset = householder_reset,
@@ -112,5 +103,5 @@ const elb_posterior_type elb_posterior_householder = {
     .mean = householder_mean,
     .log_variance = householder_log_variance,
     .log_density = householder_log_density,
-    .kl_to_prior = householder_kl_to_prior,
+    .kl_to_prior = elb_diagonal_kl_to_prior, /* of q(z_0): the sum is that of q(z) */
 };

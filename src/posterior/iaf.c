@@ -27,7 +27,8 @@ static elb_status iaf_init(elb_posterior *q)
 {
     iaf_state *state = q->state;
     const elb_posterior_options *with = &q->options;
-    ELB_TRY(elb_flow_check(q, 1 << ELB_CONTEXT_ENCODER | 1 << ELB_CONTEXT_NONE));
+    ELB_TRY(elb_flow_check_context(q, 1 << ELB_CONTEXT_ENCODER | 1 << ELB_CONTEXT_NONE));
+    ELB_TRY(elb_flow_check_networks(q));
     q->local = 2 * q->latent + iaf_context(q);
     state->form = with->flow_form == 0 ? ELB_FLOW_GATED : ELB_FLOW_AFFINE;
     for (int64_t i = 0; i < with->flow_steps; i++) {
@@ -79,7 +80,7 @@ static elb_draw iaf_sample(elb_posterior *q, elb_tape *t, elb_tensor *lambda, co
 static elb_tensor *iaf_mean(elb_posterior *q, elb_tape *t, elb_tensor *lambda)
 {
     elb_tensor *log_q = NULL;
-    return elb_named(iaf_carry(q, t, lambda, elb_flow_start_mean(q, t, lambda), &log_q), "posterior mean");
+    return elb_named(iaf_carry(q, t, lambda, elb_diagonal_mean(q, t, lambda), &log_q), "posterior mean");
 }
 
 const elb_posterior_type elb_posterior_iaf = {

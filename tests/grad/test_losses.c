@@ -143,6 +143,8 @@ static void test_flows(void **state)
         "posterior.type=iaf posterior.flow_hidden= posterior.flow_steps=3",
         "posterior.type=iaf posterior.flow_hidden=4,3 posterior.activation=silu",
         "posterior.type=aux_flow posterior.flow_form=affine posterior.flow_context=none posterior.flow_steps=1",
+        "posterior.type=aux_flow posterior.activation=gated",
+        "posterior.type=householder posterior.activation=gated",
         "posterior.type=aux_flow posterior.flow_context=local posterior.flow_steps=1",
         "posterior.type=aux_flow posterior.flow_context=local posterior.flow_hidden=3,2 posterior.activation=gelu",
     };

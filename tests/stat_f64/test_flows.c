@@ -454,20 +454,26 @@ static void test_bound_of_the_marginal(void **state)
 static void test_refused(void **state)
 {
     static const struct {
+        const char *type;
         elb_posterior_options options;
         const char *message;
     } cases[] = {
-        {{.type = 1, .flow_steps = 1, .flow_context = ELB_CONTEXT_LOCAL}, "posterior.type=iaf has no"},
-        {{.type = 2, .flow_steps = 1, .flow_context = ELB_CONTEXT_LOCAL}, "posterior.type=householder has no"},
-        {{.type = 2, .flow_steps = 1, .flow_context = ELB_CONTEXT_NONE}, "set it to encoder"},
-        {{.type = 1, .flow_steps = 1, .activation = ELB_NET_GATED}, "set posterior.activation"},
-        {{.type = 3, .flow_steps = 1, .activation = ELB_NET_GATED}, "set posterior.activation"},
+        {"iaf", {.flow_context = ELB_CONTEXT_LOCAL}, "posterior.type=iaf has no posterior.flow_context=local"},
+        {"householder", {.flow_context = ELB_CONTEXT_LOCAL}, "posterior.type=householder has no"},
+        {"householder", {.flow_context = ELB_CONTEXT_NONE}, "set it to encoder"},
+        {"householder", {.flow_form = 1}, "leave posterior.flow_form at gated"},
+        {"iaf", {.activation = ELB_NET_GATED}, "set posterior.activation"},
+        {"aux_flow", {.flow_context = ELB_CONTEXT_LOCAL, .activation = ELB_NET_GATED}, "set posterior.activation"},
     };
+    const char *const *types = support_choices(elb_posterior_option_table, "type");
     (void)state;
     elb_context *c = support_context(NULL);
     for (size_t i = 0; i < COUNT(cases); i++) {
+        elb_posterior_options options = cases[i].options;
         elb_posterior *q;
-        assert_int_equal(elb_posterior_create(c, &cases[i].options, 3, 2, &q), ELB_USAGE);
+        options.flow_steps = 1;
+        while (strcmp(types[options.type], cases[i].type) != 0) options.type++;
+        assert_int_equal(elb_posterior_create(c, &options, 3, 2, &q), ELB_USAGE);
         assert_null(q);
         support_assert_message(c, cases[i].message);
     }

@@ -74,6 +74,15 @@ static void test_wrong_shapes(void **state)
     refused(w, elb_columns(w.t, X(2, 4, 3, 0), 1, INT64_MAX), ELB_MODEL, "columns 1");
     refused(w, elb_broadcast(w.t, X(1, 3, 0, 0), 2, (int64_t[]){5, 4}), ELB_MODEL, "cannot be repeated to rows of 4");
     refused(w, elb_broadcast(w.t, X(2, 2, 3, 0), 2, (int64_t[]){2, 3}), ELB_MODEL, "shape [2,3] cannot be repeated");
+    refused(w, elb_join(w.t, X(2, 4, 3, 0), X(2, 3, 2, 0)), ELB_MODEL, "shape [3,2] cannot stand beside");
+    refused(w, elb_mask(w.t, X(2, 2, 3, 0), (const int64_t[]){0, 3, 2, 1}), ELB_MODEL, "hides columns 2 to 1");
+    refused(w, elb_mask(w.t, X(2, 2, 3, 0), (const int64_t[]){0, 3, 2, 4}), ELB_MODEL, "hides columns 2 to 4");
+    refused(w, elb_linear_each(w.t, X(2, 4, 3, 0), X(2, 4, 9, 0), 2, 2, ELB_TANH), ELB_MODEL,
+            "weights of shape [4,9] do not hold, from column 2 on, a layer of 2 units");
+    refused(w, elb_linear_each(w.t, X(2, 4, 3, 0), X(2, 3, 9, 0), 0, 2, ELB_SILU), ELB_MODEL, "input of shape [4,3]");
+    refused(w, elb_flow_step(w.t, X(2, 4, 3, 0), X(2, 4, 5, 0), ELB_FLOW_GATED), ELB_MODEL, "latent of shape [4,3]");
+    refused(w, elb_flow_log_det(w.t, X(2, 4, 5, 0), ELB_FLOW_GATED), ELB_MODEL, "shape [4,5] does not hold shifts");
+    refused(w, elb_reflect(w.t, X(2, 4, 3, 0), X(2, 3, 3, 0)), ELB_MODEL, "vectors of shape [3,3] do not go with");
     refused(w, elb_bernoulli_log_prob(w.t, X(2, 4, 3, 0), X(3, 2, 4, 2)), ELB_MODEL,
             "bernoulli: data of shape [4,3] do not fit a decoder output of shape [2,4,2]");
     refused(w, elb_continuous_bernoulli_log_prob(w.t, X(2, 3, 3, 0), X(2, 4, 3, 0)), ELB_MODEL, "continuous_bernoulli");
