@@ -163,9 +163,9 @@ static elb_status estimate_refine(elb_cell_work *work)
     return status;
 }
 
-/* The model is that of the source, and so is what it deserves. */
 static elb_status estimate_copy(const elb_grid *g, const elb_cell_estimate *from, elb_cell_estimate *to)
 {
+    elb_free(g->context, to->values);
     *to = *from;
     to->values = elb_alloc(g->context, from->n, sizeof *to->values);
     if (!to->values) return ELB_MEMORY;
@@ -180,10 +180,13 @@ static elb_status estimate_all(estimate_job *j)
     j->phase = "evaluating, own q";
     ELB_TRY(estimate_keep(j, "own", &cell->elbo, &cell->own));
     if (g->plan->evaluate.refine_steps == 0) return ELB_OK;
-    if (cell->source >= 0) return estimate_copy(g, &g->cells[cell->source].refined, &cell->refined);
+    if (cell->source >= 0) /* the same model */
+        return estimate_copy(g, &g->cells[cell->source].refined, &cell->refined);
     j->phase = "evaluating, refined q";
     ELB_TRY(estimate_refine(j->work));
-    return estimate_keep(j, "refined", NULL, &cell->refined);
+    ELB_TRY(estimate_keep(j, "refined", NULL, &cell->refined));
+    /* Both are lower bounds of log p(x); a method that refines by itself may have come further. */
+    return cell->own.mean > cell->refined.mean ? estimate_copy(g, &cell->own, &cell->refined) : ELB_OK;
 }
 
 elb_status elb_cell_evaluate(const elb_grid *g, elb_cell *cell, elb_progress_fn progress, void *user)

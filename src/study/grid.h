@@ -30,7 +30,7 @@ typedef struct elb_cell {
     int64_t parameters;
     double epochs, train_seconds;     /* with those of the run that it started from; NaN: not known */
     elb_cell_estimate elbo, own;      /* by the method's own posterior: ELBO and IWAE */
-    elb_cell_estimate refined;        /* IWAE from a proposal refined for every datum */
+    elb_cell_estimate refined;        /* IWAE from a proposal refined for every datum, or own where that is higher */
     double seconds[ELB_CELL_BATCHES]; /* of inference per datum, median; NaN: not known */
 } elb_cell;
 
