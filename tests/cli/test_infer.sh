@@ -36,6 +36,16 @@ says '^\{"phase":"inferring".*"last":true\}$' err
     fail 't.csv has other columns'
 [ "$(wc -l <t.csv)" -eq 8 ] || fail 't.csv has not a header and 7 lines'
 
+# --- random functions: the score of every datum
+# shellcheck disable=SC2086 # words
+ok "$ELBOW" train --preset gp --data images.npy $small --set data.test=50 --out random
+ok "$ELBOW" infer random --out scores.csv
+head -n 1 scores.csv | grep -q '^index,elbo,kl,uncertainty,mean_0,' || fail 'scores.csv has no column uncertainty'
+[ "$(tail -n 50 scores.csv | cut -d, -f4 | grep -c '^[0-9.e-]*[1-9]')" -eq 50 ] || fail 'not every score is above 0'
+# shellcheck disable=SC2086 # words
+refuse 2 "objective.type=gp is for posterior.type=gp alone" \
+    "$ELBOW" train --preset avi --data images.npy $small --set objective.type=gp --out wrong
+
 # --- neither batch nor threads, with refinement and without
 for steps in 0 6; do
     how="--part all --set refine.steps=$steps --samples 2"
