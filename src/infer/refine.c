@@ -101,7 +101,7 @@ static elb_status refine_record(elb_refiner *r, uint64_t key, elb_real *x)
 
 static elb_status refine_step(elb_refiner *r, int64_t taken)
 {
-    r->step = r->method->prepare(&r->constants, r->options.rate, taken);
+    r->step = r->method->prepare(&r->constants, elb_refine_rate(&r->options, taken - 1), taken);
     r->step.gradient_scale = 1;
     r->draw = (uint32_t)((taken - 1) * r->options.samples);
     elb_status status = elb_tape_run(r->tape, r->loss);

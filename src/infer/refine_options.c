@@ -28,6 +28,13 @@ const elb_option elb_refine_option_table[] = {
      .min = 1e-12,
      .max = 1e6,
      .help = "Step size: Adam's, or for momentum the factor on the gradient of one datum's ELBO in nats."},
+    {.name = "decay",
+     .kind = ELB_OPTION_REAL,
+     .offset = offsetof(elb_refine_options, decay),
+     .fallback = "0",
+     .min = 0,
+     .max = 1,
+     .help = "Share of the rate that is gone at the last step; it falls linearly, and 0 keeps it."},
     {.name = "momentum",
      .kind = ELB_OPTION_REAL,
      .offset = offsetof(elb_refine_options, momentum),
@@ -85,3 +92,8 @@ const elb_option elb_refine_option_table[] = {
              "step."},
     {.name = NULL},
 };
+
+double elb_refine_rate(const elb_refine_options *o, int64_t k)
+{
+    return o->steps > 1 ? o->rate * (1 - o->decay * (double)k / (double)(o->steps - 1)) : o->rate;
+}

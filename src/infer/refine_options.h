@@ -14,6 +14,7 @@ typedef struct elb_refine_options {
     int64_t steps;   /* gradient steps on lambda; 0: none */
     int method;      /* elb_refine_method */
     double rate;     /* step size: of Adam, or per nat of one datum's ELBO for momentum */
+    double decay;    /* share of the rate that is gone at the last step; 0: it stays */
     double momentum; /* momentum method only */
     double clip;     /* largest norm of one datum's gradient; 0: not clipped */
     int start;       /* elb_refine_start */
@@ -26,5 +27,8 @@ typedef struct elb_refine_options {
 } elb_refine_options;
 
 extern const elb_option elb_refine_option_table[];
+
+/* The step size of step k = 0 .. steps-1: linear from rate down to (1 - decay) rate. */
+double elb_refine_rate(const elb_refine_options *o, int64_t k);
 
 #endif

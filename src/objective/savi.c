@@ -131,12 +131,13 @@ static void savi_subtract(const elb_kernels *k, int64_t n, const elb_real *now, 
 
 static elb_status savi_forward(savi *j)
 {
-    elb_adam_step step = {.rate = (elb_real)j->how->rate, .beta1 = (elb_real)j->how->momentum};
+    elb_adam_step step = {.beta1 = (elb_real)j->how->momentum};
     memset(j->u, 0, (size_t)j->all * sizeof *j->u);
     for (int64_t k = 0; k < j->how->steps; k++) {
         elb_real *next = j->path + (k + 1) * j->all;
         ELB_TRY(savi_run(j, k, 0));
         if (!savi_is_central(j)) savi_keep(j, &j->kept[k]);
+        step.rate = (elb_real)elb_refine_rate(j->how, k);
         memcpy(next, j->lambda->data, (size_t)j->all * sizeof *next);
         for (int64_t i = 0; i < j->all; i += j->local) {
             elb_real *g = j->lambda->grad + i;
@@ -182,7 +183,7 @@ static elb_status savi_backward(savi *j)
     double clip = j->how->clip / (double)j->count;
     memset(j->u, 0, (size_t)j->all * sizeof *j->u);
     for (int64_t k = j->how->steps - 1; k >= 0; k--) {
-        kernels->axpy(j->all, (elb_real)j->how->rate, j->lbar, j->u);
+        kernels->axpy(j->all, (elb_real)elb_refine_rate(j->how, k), j->lbar, j->u);
         for (int64_t i = 0; i < j->all; i += j->local)
             elb_refine_limit(kernels, j->state->mark, 0, j->local, j->u + i); /* what stays behind has no u */
         ELB_TRY(savi_curve(j, k));

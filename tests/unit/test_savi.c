@@ -54,8 +54,8 @@ static void each(const elb_loss *l, double value[BATCH])
 /* The loss is where elb_refiner_run ends with the same noise, clipped, with a part of lambda held, and from zero. */
 static void test_steps(void **state)
 {
-    static const char *const ways[] = {"", "refine.part=mean", "refine.clip=0 refine.samples=2", "refine.start=zero",
-                                       "objective.encoder=kl refine.method=adam"};
+    static const char *const ways[] = {"", "refine.part=mean", "refine.clip=0 refine.samples=2 refine.decay=1",
+                                       "refine.start=zero", "objective.encoder=kl refine.method=adam"};
     (void)state;
     for (size_t i = 0; i < sizeof ways / sizeof *ways; i++) {
         elb_context *c = support_context(NULL);
