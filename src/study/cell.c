@@ -14,7 +14,7 @@
 
 const int64_t elb_cell_batches[ELB_CELL_BATCHES] = {1, 128};
 
-/* --- training --------------------------------------------------------------------------------------------------- */
+/* --- a run that is there -------------------------------------------------------------------------------------------- */
 
 static bool cell_has(const elb_cell *cell, const char *name)
 {
@@ -73,9 +73,60 @@ static elb_status cell_look(const elb_grid *g, elb_cell *cell, bool *ended)
     return ELB_OK;
 }
 
+/* --- what a run starts from ----------------------------------------------------------------------------------------- */
+
+static int64_t cell_checksum(const elb_vae *vae)
+{
+    uint64_t sum = ELB_CHECKSUM_START;
+    for (int b = 0; b < ELB_VAE_BLOCKS; b++) {
+        const elb_params *p = elb_vae_block(vae, b);
+        for (int64_t i = 0; i < p->count; i++)
+            sum = elb_checksum_add(sum, p->data + p->at[i].offset, (size_t)p->at[i].count * sizeof *p->data);
+    }
+    return elb_checksum_end(sum);
+}
+
+static elb_status cell_start_checksum(const elb_grid *g, const elb_cell *cell, int64_t *checksum)
+{
+    elb_vae *vae;
+    ELB_TRY(elb_vae_open(g->context, g->cells[cell->start].run, &vae));
+    *checksum = cell_checksum(vae);
+    elb_vae_destroy(vae);
+    return ELB_OK;
+}
+
+/* from.json remembers the parameters that a run started from: it does not follow when they are trained further. */
+static elb_status cell_check_start(const elb_grid *g, const elb_cell *cell)
+{
+    json_t *kept = NULL;
+    int64_t checksum = 0;
+    char *path = elb_format(g->context, "%s/from.json", cell->folder);
+    if (!path) return ELB_MEMORY;
+    elb_status status = cell_start_checksum(g, cell, &checksum);
+    if (status == ELB_OK && cell_has(cell, "state.safetensors") && cell_has(cell, "from.json")) {
+        status = elb_json_load(g->context, path, &kept);
+        if (status == ELB_OK && json_integer_value(json_object_get(kept, "model")) != checksum)
+            status = elb_fail(
+                g->context, ELB_USAGE,
+                "the run started from another model than there is now in %s, which was trained further or anew; "
+                "remove %s to train it from that, or compare into another folder",
+                g->cells[cell->start].run, cell->folder);
+        json_decref(kept);
+    } else if (status == ELB_OK) {
+        status = elb_folder_make(g->context, cell->folder);
+        if (status == ELB_OK)
+            status = elb_json_save(g->context, path, json_pack("{s:I}", "model", (json_int_t)checksum));
+    }
+    elb_free(g->context, path);
+    return status;
+}
+
+/* --- training ------------------------------------------------------------------------------------------------------- */
+
 elb_status elb_cell_train(const elb_grid *g, elb_cell *cell, elb_progress_fn progress, void *user)
 {
     bool ended;
+    if (cell->start >= 0) ELB_TRY(cell_check_start(g, cell));
     ELB_TRY(cell_look(g, cell, &ended));
     if (cell->trains && !ended) {
         elb_train_settings settings = {
@@ -92,17 +143,6 @@ elb_status elb_cell_train(const elb_grid *g, elb_cell *cell, elb_progress_fn pro
 }
 
 /* --- the model and the data ------------------------------------------------------------------------------------- */
-
-static int64_t cell_checksum(const elb_vae *vae)
-{
-    uint64_t sum = ELB_CHECKSUM_START;
-    for (int b = 0; b < ELB_VAE_BLOCKS; b++) {
-        const elb_params *p = elb_vae_block(vae, b);
-        for (int64_t i = 0; i < p->count; i++)
-            sum = elb_checksum_add(sum, p->data + p->at[i].offset, (size_t)p->at[i].count * sizeof *p->data);
-    }
-    return elb_checksum_end(sum);
-}
 
 elb_status elb_cell_refine_as(elb_cell_work *work, const elb_config *config)
 {

@@ -20,6 +20,7 @@ static const char plan_text[] = "data: synthetic:figure-8\n"
                                 "methods:\n"
                                 "  vae: {label: 'VAE & co'}\n"
                                 "  fair: {set: {objective.samples: 3}}\n"
+                                "  later: {from: vae, set: {train.epochs: 1}}\n"
                                 "  refined: {of: vae, set: {refine.steps: 2}}\n";
 
 static elb_plan *make_plan(elb_context *c)
@@ -134,8 +135,8 @@ typedef struct stopper {
 static elb_status watch(void *user, const elb_progress *p)
 {
     stopper *s = user;
-    s->cell = s->cell || strcmp(p->phase, "1/6 vae/1 training") == 0;
-    s->estimates = s->estimates || strcmp(p->phase, "2/6 fair/1 evaluating, refined q") == 0;
+    s->cell = s->cell || strcmp(p->phase, "1/8 vae/1 training") == 0;
+    s->estimates = s->estimates || strcmp(p->phase, "2/8 fair/1 evaluating, refined q") == 0;
     return ++s->calls == s->stop ? ELB_INTERRUPTED : ELB_OK;
 }
 
@@ -156,6 +157,7 @@ static void test_numbers(void **state)
     check_gain(c, folder, whole);
     assert_true(number(find(whole, "fair"), "seconds_batch_1") > 0);
     assert_true(number(find(whole, "vae"), "epochs") == 2);
+    assert_true(number(find(whole, "later"), "epochs") == 3); /* with those of what it started from */
     json_decref(whole);
     char *svg = support_file_read(support_path(folder, "compare.svg"), NULL);
     assert_non_null(strstr(svg, ">VAE &amp; co</text>"));
@@ -231,7 +233,9 @@ static void test_other_plan(void **state)
     elb_plan_destroy(plan);
     plan = make_plan(c);
     assert_int_equal(elb_plan_share(plan, "train.epochs", "3"), ELB_OK);
-    assert_int_equal(elb_compare(plan, &settings, NULL), ELB_OK);
+    assert_int_equal(elb_compare(plan, &settings, NULL), ELB_USAGE); /* but what started from it does not follow */
+    support_assert_message(c, "later, seed 1: the run started from another model");
+    support_assert_message(c, "later/seed-1");
     json_t *whole = load(c, folder, "compare.json");
     assert_true(number(find(whole, "fair"), "epochs") == 3);
     json_decref(whole);

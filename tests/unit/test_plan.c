@@ -19,6 +19,7 @@ static const char whole[] = "title: 'A title'\n"
                             "methods:\n"
                             "  vae: {label: 'A VAE', seeds: 3}\n"
                             "  fair: {preset: avi, set: {objective: {samples: 4}, train: {epochs: 9}}}\n"
+                            "  later: {from: vae}\n"
                             "  refined: {of: vae, set: {refine.steps: 5}, seeds: 1}\n"
                             "  nothing:\n";
 
@@ -55,7 +56,7 @@ static void test_whole(void **state)
     assert_int_equal(plan->evaluate.samples, 20);
     assert_int_equal(plan->evaluate.limit, 0);
     assert_int_equal(plan->evaluate.part, ELB_PART_VALIDATION);
-    assert_int_equal(plan->count, 4);
+    assert_int_equal(plan->count, 5);
 
     elb_plan_destroy(plan);
     support_context_end(c, NULL);
@@ -70,14 +71,14 @@ static void test_grid(void **state)
     elb_grid *g;
     assert_int_equal(parse(c, whole, &plan), ELB_OK);
     if (elb_grid_create(plan, "out", &g) != ELB_OK) fail_msg("%s", elb_context_message(c));
-    assert_int_equal(g->count, 3 + 2 + 1 + 2);
+    assert_int_equal(g->count, 3 + 2 + 2 + 1 + 2);
     assert_int_equal(g->reference, 1);
     check_cell(&g->cells[0], 0, 1, "out/vae/seed-1");
     check_cell(&g->cells[1], 1, 1, "out/fair/seed-1");
-    check_cell(&g->cells[2], 2, 1, "out/refined/seed-1");
-    check_cell(&g->cells[4], 0, 2, "out/vae/seed-2");
-    check_cell(&g->cells[7], 0, 3, "out/vae/seed-3");
-    for (int i = 0; i < 8; i++) {
+    check_cell(&g->cells[3], 3, 1, "out/refined/seed-1");
+    check_cell(&g->cells[5], 0, 2, "out/vae/seed-2");
+    check_cell(&g->cells[9], 0, 3, "out/vae/seed-3");
+    for (int i = 0; i < 10; i++) {
         check_key(g->cells[i].config, "model.hidden", "8,9");
         check_key(g->cells[i].config, "data.spec", "synthetic:figure-8");
         check_key(g->cells[i].config, "likelihood.variance", "pixel"); /* of the plan's preset */
@@ -88,11 +89,13 @@ static void test_grid(void **state)
     check_key(g->cells[1].config, "train.epochs", "9");
     check_key(g->cells[1].config, "objective.warmup", "none"); /* its preset is its own */
     check_key(g->cells[1].config, "objective.samples", "4");
-    check_key(g->cells[2].config, "refine.steps", "5");
-    check_key(g->cells[2].config, "objective.warmup", "kl");
-    assert_string_equal(g->cells[2].run, "out/vae/seed-1");
-    assert_true(g->cells[2].source == 0 && !g->cells[2].trains && g->cells[0].trains);
-    assert_ptr_equal(elb_grid_find(g, 0, 3), &g->cells[7]);
+    check_key(g->cells[2].config, "train.from", "out/vae/seed-1");
+    assert_int_equal(g->cells[2].start, 0);
+    check_key(g->cells[3].config, "refine.steps", "5");
+    check_key(g->cells[3].config, "objective.warmup", "kl");
+    assert_string_equal(g->cells[3].run, "out/vae/seed-1");
+    assert_true(g->cells[3].source == 0 && !g->cells[3].trains && g->cells[0].trains);
+    assert_ptr_equal(elb_grid_find(g, 0, 3), &g->cells[9]);
     assert_null(elb_grid_find(g, 1, 3));
     elb_grid_destroy(g);
     elb_plan_destroy(plan);
