@@ -25,8 +25,9 @@ static void bernoulli_draw(elb_model *m, const elb_kernels *k, elb_stream at, co
     k->bernoulli(at, m->data, x, x);
 }
 
-static double bernoulli_bias(double mean)
+static double bernoulli_bias(const elb_likelihood_options *o, double mean)
 {
+    (void)o;
     double p = fmin(fmax(mean, 0.001), 0.999);
     return log(p / (1 - p));
 }

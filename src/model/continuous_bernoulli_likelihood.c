@@ -40,8 +40,9 @@ static void continuous_draw(elb_model *m, const elb_kernels *k, elb_stream at, c
 }
 
 /* The parameter whose mean this is, by bisection: the mean rises with a. */
-static double continuous_bias(double mean)
+static double continuous_bias(const elb_likelihood_options *o, double mean)
 {
+    (void)o;
     double p = fmin(fmax(mean, 0.001), 0.999), low = -1100, high = 1100;
     for (int i = 0; i < 100; i++) {
         double middle = (low + high) / 2;

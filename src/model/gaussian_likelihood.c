@@ -4,7 +4,7 @@
 #include "model/likelihoods.h"
 
 /* x ~ N(mean, exp(l)) per pixel. l is a constant, one learned number, one learned number per pixel, or predicted: then
- * the decoder's output is [mean (D), l (D)]. */
+ * the decoder's output is [mean (D), l (D)]. The mean may have been put through a sigmoid or a tanh. */
 
 static elb_variance_kind gaussian_kind(const elb_model *m)
 {
@@ -32,6 +32,16 @@ static void gaussian_reset(elb_model *m)
     else if (m->log_variance >= 0)
         l = elb_params_data(&m->params, m->log_variance), count = m->params.at[m->log_variance].count;
     for (int64_t i = 0; i < count; i++) l[i] = (elb_real)m->likelihood_options.log_variance;
+}
+
+/* The mean's part of the output through its sigmoid or tanh. */
+static elb_tensor *gaussian_link(elb_model *m, elb_tape *t, elb_tensor *out)
+{
+    if (m->likelihood_options.mean == ELB_MEAN_LINEAR) return out;
+    elb_activation act = m->likelihood_options.mean == ELB_MEAN_SIGMOID ? ELB_SIGMOID : ELB_TANH;
+    if (gaussian_kind(m) != ELB_VARIANCE_PREDICTED) return elb_activate(t, act, out);
+    elb_tensor *mean = elb_activate(t, act, elb_columns(t, out, 0, m->data));
+    return elb_join(t, mean, elb_columns(t, out, m->data, m->data));
 }
 
 static elb_tensor *gaussian_log_variance(elb_model *m, elb_tape *t)
@@ -70,9 +80,10 @@ static void gaussian_draw(elb_model *m, const elb_kernels *k, elb_stream at, con
         x[d] = out[d] + (elb_real)(exp(gaussian_log_variance_at(m, out, d) / 2) * (double)x[d]);
 }
 
-static double gaussian_bias(double mean)
+static double gaussian_bias(const elb_likelihood_options *o, double mean)
 {
-    return mean;
+    double p = fmin(fmax(mean, 0.001), 0.999), y = fmin(fmax(mean, -0.999), 0.999);
+    return o->mean == ELB_MEAN_SIGMOID ? log(p / (1 - p)) : o->mean == ELB_MEAN_TANH ? atanh(y) : mean;
 }
 
 const elb_likelihood_type elb_likelihood_gaussian = {
@@ -81,6 +92,7 @@ const elb_likelihood_type elb_likelihood_gaussian = {
     .outputs = gaussian_outputs,
     .declare = gaussian_declare,
     .reset = gaussian_reset,
+    .link = gaussian_link,
     .log_prob = gaussian_log_prob,
     .mean = gaussian_mean,
     .draw = gaussian_draw,

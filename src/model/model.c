@@ -60,12 +60,13 @@ elb_status elb_model_reset(elb_model *m, uint64_t seed)
 void elb_model_start_at_mean(elb_model *m, const double *mean)
 {
     elb_real *bias = elb_mlp_output_bias(&m->decoder);
-    for (int64_t d = 0; d < m->data; d++) bias[d] = (elb_real)m->likelihood->bias(mean[d]);
+    for (int64_t d = 0; d < m->data; d++) bias[d] = (elb_real)m->likelihood->bias(&m->likelihood_options, mean[d]);
 }
 
 elb_tensor *elb_model_decode(elb_model *m, elb_tape *t, elb_tensor *z)
 {
-    return elb_named(elb_mlp_apply(&m->decoder, t, z, NULL), "decoder output");
+    elb_tensor *out = elb_mlp_apply(&m->decoder, t, z, NULL);
+    return elb_named(m->likelihood->link != NULL ? m->likelihood->link(m, t, out) : out, "decoder output");
 }
 
 elb_tensor *elb_model_log_likelihood(elb_model *m, elb_tape *t, elb_tensor *x, elb_tensor *z)

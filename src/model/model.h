@@ -21,13 +21,15 @@ typedef struct elb_value_range {
 /* What every likelihood provides: the decoder's output `out` is [..,B,outputs * D]. */
 typedef struct elb_likelihood_type {
     const char *name, *source;
-    int64_t (*outputs)(const elb_likelihood_options *o); /* decoder outputs per pixel */
-    elb_status (*declare)(elb_model *m);                 /* OPTIONAL: parameters of its own */
-    void (*reset)(elb_model *m);                         /* OPTIONAL: their start */
+    int64_t (*outputs)(const elb_likelihood_options *o);             /* decoder outputs per pixel */
+    elb_status (*declare)(elb_model *m);                             /* OPTIONAL: parameters of its own */
+    void (*reset)(elb_model *m);                                     /* OPTIONAL: their start */
+    elb_tensor *(*link)(elb_model *m, elb_tape *t, elb_tensor *out); /* OPTIONAL: what the network's output becomes
+                                                                        before it is `out` */
     elb_tensor *(*log_prob)(elb_model *m, elb_tape *t, elb_tensor *x, elb_tensor *out);
     void (*mean)(const elb_model *m, int64_t rows, const elb_real *out, elb_real *mean); /* E[x|z] per pixel [rows,D] */
     void (*draw)(elb_model *m, const elb_kernels *k, elb_stream at, const elb_real *out, elb_real *x); /* one row */
-    double (*bias)(double mean);                                       /* output whose mean is the data's */
+    double (*bias)(const elb_likelihood_options *o, double mean);      /* network's output whose mean is the data's */
     elb_status (*check)(elb_context *c, const elb_value_range *range); /* says in words what does not fit */
 } elb_likelihood_type;
 

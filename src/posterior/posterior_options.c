@@ -1,6 +1,7 @@
 /* posterior_options.c - the keys of "posterior". */
 #include "posterior/posterior_options.h"
 
+static const char *const posterior_ffg_scales[] = {"log_variance", "softplus_sd", "softplus_variance", NULL};
 static const char *const posterior_flow_forms[] = {"gated", "affine", NULL};
 static const char *const posterior_flow_contexts[] = {"encoder", "none", "local", NULL};
 static const char *const posterior_covariances[] = {"diagonal", "full", NULL};
@@ -33,6 +34,20 @@ const elb_option elb_posterior_option_table[] = {
      .fallback = "tanh",
      .choices = elb_net_kind_names,
      .help = "Nonlinearity of the hidden layers of the encoder and of a flow's networks."},
+    {.name = "ffg_scale",
+     .kind = ELB_OPTION_CHOICE,
+     .offset = offsetof(elb_posterior_options, ffg_scale),
+     .fallback = "log_variance",
+     .choices = posterior_ffg_scales,
+     .help = "What the second half of the encoder's output is for ffg: a log-variance, or what a softplus makes the "
+             "standard deviation or the variance of."},
+    {.name = "ffg_epsilon",
+     .kind = ELB_OPTION_REAL,
+     .offset = offsetof(elb_posterior_options, ffg_epsilon),
+     .fallback = "0",
+     .min = 0,
+     .max = 1,
+     .help = "What is added to that softplus."},
     {.name = "flow_steps",
      .kind = ELB_OPTION_INT,
      .offset = offsetof(elb_posterior_options, flow_steps),

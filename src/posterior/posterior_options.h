@@ -7,6 +7,9 @@
 
 enum { ELB_FLOW_STEPS_MAX = 32 };
 
+/* What the encoder's second half is. */
+typedef enum elb_ffg_scale { ELB_FFG_LOG_VARIANCE, ELB_FFG_SOFTPLUS_SD, ELB_FFG_SOFTPLUS_VARIANCE } elb_ffg_scale;
+
 typedef enum elb_flow_context { ELB_CONTEXT_ENCODER, ELB_CONTEXT_NONE, ELB_CONTEXT_LOCAL } elb_flow_context;
 
 typedef enum elb_gp_covariance { ELB_GP_DIAGONAL, ELB_GP_FULL } elb_gp_covariance;
@@ -17,9 +20,11 @@ typedef enum elb_mixture_start { ELB_START_COPIES, ELB_START_FRESH } elb_mixture
 typedef enum elb_mixture_allocation { ELB_ALLOCATION_SYSTEMATIC, ELB_ALLOCATION_MULTINOMIAL } elb_mixture_allocation;
 
 typedef struct elb_posterior_options {
-    int type;        /* index into elb_posterior_types */
-    elb_ints hidden; /* encoder's hidden widths; empty = a linear encoder */
-    int activation;  /* elb_net_kind, of the encoder and of a flow's networks */
+    int type;           /* index into elb_posterior_types */
+    elb_ints hidden;    /* encoder's hidden widths; empty = a linear encoder */
+    int activation;     /* elb_net_kind, of the encoder and of a flow's networks */
+    int ffg_scale;      /* elb_ffg_scale */
+    double ffg_epsilon; /* added to a softplus */
     int64_t flow_steps;
     elb_ints flow_hidden; /* hidden widths of a flow's networks */
     int flow_form;        /* 0: scales are sigmoids; 1: exponentials */

@@ -178,7 +178,7 @@ static void test_bias(void **state)
         world w = world_begin(type, ELB_VARIANCE_FIXED, 1);
         for (size_t i = 0; i < sizeof means / sizeof means[0]; i++) {
             double want = type == ELB_GAUSSIAN ? means[i] : fmin(fmax(means[i], 0.001), 0.999);
-            elb_real out[OUTPUTS_MAX] = {(elb_real)w.m->likelihood->bias(means[i]), 0}, mean;
+            elb_real out[OUTPUTS_MAX] = {(elb_real)w.m->likelihood->bias(&w.m->likelihood_options, means[i]), 0}, mean;
             w.m->likelihood->mean(w.m, 1, out, &mean);
             support_assert_near((double)mean, want, 1e-6, 1e-5);
         }
@@ -195,6 +195,7 @@ static void test_start_at_mean(void **state)
         for (int variance = 0; variance < VARIANCES; variance++) {
             world w = world_begin(type, variance, D);
             elb_real mean[D];
+            w.m->likelihood_options.mean = (variance + 1) % 3; /* a gaussian's: linear, sigmoid or tanh */
             elb_model_start_at_mean(w.m, means);
             elb_tensor *z = elb_input(w.t, "z", false, 2, (int64_t[]){1, 2});
             memset(z->data, 0, 2 * sizeof *z->data);

@@ -62,6 +62,8 @@ static const char *const likelihoods[] = {
     "likelihood.type=gaussian likelihood.variance=scalar",
     "likelihood.type=gaussian likelihood.variance=pixel",
     "likelihood.type=gaussian likelihood.variance=predicted",
+    "likelihood.type=gaussian likelihood.variance=scalar likelihood.mean=tanh",
+    "likelihood.type=gaussian likelihood.variance=predicted likelihood.mean=sigmoid",
 };
 static const char *const activations[] = {"tanh",       "relu", "elu",      "silu",  "sigmoid",
                                           "leaky_relu", "gelu", "softplus", "gated", "linear"};
@@ -94,6 +96,21 @@ static void test_depths(void **state)
         snprintf(settings, sizeof settings, "model.latent=2 model.hidden=%s posterior.hidden=%s", hidden[h], hidden[h]);
         losses_check(settings, 1);
     }
+}
+
+/* What the encoder's second half may be. */
+static void test_scales(void **state)
+{
+    static const char *const scales[] = {"log_variance", "softplus_sd", "softplus_variance"};
+    (void)state;
+    for (size_t s = 0; s < COUNT(scales); s++)
+        for (int epsilon = 0; epsilon < 2; epsilon++) {
+            char settings[256];
+            snprintf(settings, sizeof settings,
+                     "model.latent=2 model.hidden=3 posterior.hidden=3 posterior.ffg_scale=%s posterior.ffg_epsilon=%s",
+                     scales[s], epsilon ? "0.1" : "0");
+            losses_check(settings, 1);
+        }
 }
 
 /* With every family of posteriors. */
@@ -503,9 +520,10 @@ static void test_frozen(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_models),           cmocka_unit_test(test_depths), cmocka_unit_test(test_objectives),
-        cmocka_unit_test(test_random_functions), cmocka_unit_test(test_flows),  cmocka_unit_test(test_estimators),
-        cmocka_unit_test(test_exact_posterior),  cmocka_unit_test(test_warmup), cmocka_unit_test(test_frozen),
+        cmocka_unit_test(test_models),     cmocka_unit_test(test_depths),           cmocka_unit_test(test_scales),
+        cmocka_unit_test(test_objectives), cmocka_unit_test(test_random_functions), cmocka_unit_test(test_flows),
+        cmocka_unit_test(test_estimators), cmocka_unit_test(test_exact_posterior),  cmocka_unit_test(test_warmup),
+        cmocka_unit_test(test_frozen),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
