@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <elbow/convert.h>
+
 #include "source.h"
 #include "verbs.h"
 
@@ -197,6 +199,32 @@ static elb_status inspect_model(cli *c, json_t *o)
     return ELB_OK;
 }
 
+static void inspect_tensor(void *user, const char *name, const char *dtype, int rank, const int64_t *shape)
+{
+    json_t *list = user;
+    inspect_parameter(list, name, rank, shape);
+    json_object_set_new(json_array_get(list, json_array_size(list) - 1), "dtype", json_string(dtype));
+}
+
+/* A model of elbow, or somebody else's tensors, which elbow convert may make one of. */
+static elb_status inspect_file(cli *c, json_t *o)
+{
+    bool own;
+    json_t *tensors = json_array();
+    elb_status status = elb_weights_list(c->context, c->arguments[0], &own, inspect_tensor, tensors);
+    if (status == ELB_OK && !own) {
+        json_object_set_new(o, "kind", json_string("weights"));
+        json_object_set_new(o, "file", json_string(c->arguments[0]));
+        json_object_set_new(o, "tensors", tensors);
+        return ELB_OK;
+    }
+    json_decref(tensors);
+    CLI_TRY(status);
+    json_object_set_new(o, "kind", json_string("model"));
+    json_object_set_new(o, "model", json_string(c->arguments[0]));
+    return inspect_model(c, o);
+}
+
 /* The numbers of the log's last epoch; a log that cannot be read tells nothing. */
 static json_t *inspect_last_epoch(const char *path)
 {
@@ -281,10 +309,7 @@ static elb_status inspect_any(cli *c, const inspect_options *options, json_t *o)
     if (!run && !model) return inspect_data(c, options, o);
     if (options->set.count > 0)
         return cli_fail(c, ELB_USAGE, "--set says how data are read, but '%s' is a trained model", target);
-    if (run) return inspect_run_folder(c, o);
-    json_object_set_new(o, "kind", json_string("model"));
-    json_object_set_new(o, "model", json_string(target));
-    return inspect_model(c, o);
+    return run ? inspect_run_folder(c, o) : inspect_file(c, o);
 }
 
 static elb_status inspect_run(cli *c, const void *values)
@@ -292,6 +317,7 @@ static elb_status inspect_run(cli *c, const void *values)
     json_t *o = json_object();
     elb_status status = inspect_any(c, values, o);
     if (status == ELB_OK && !c->common.json) inspect_put(o);
+    if (status == ELB_OK && json_object_get(o, "tensors")) cli_hint(c, "elbow convert %s --print-map", c->arguments[0]);
     if (status == ELB_OK && c->common.json) return cli_print_json(c, o, JSON_INDENT(2));
     json_decref(o);
     return status;
@@ -301,9 +327,11 @@ const cli_verb verb_inspect = {
     .name = "inspect",
     .summary = "tell what is in a run, a model file, or data",
     .arguments = "RUN|MODEL|DATA",
-    .details = "Of data: shape, type, range, number of NaN and infinities, and how many there are in each part. Of a "
-               "model.safetensors file: "
-               "its parameters and configuration. Of a run's folder: also its last epoch and its evaluations.",
+    .details =
+        "Of data: shape, type, range, number of NaN and infinities, and how many there are in each part. Of a "
+        "model.safetensors file: "
+        "its parameters and configuration; of any other safetensors file, its tensors. Of a run's folder: also its "
+        "last epoch and its evaluations.",
     .examples = "elbow inspect fashion-mnist\n"
                 "elbow inspect arrays.npz --set data.key=images\n"
                 "elbow inspect run --json",

@@ -157,7 +157,10 @@ void elb_option_range(const elb_option *o, char *text, size_t size)
                  o->zero != NULL ? ", or " : "", o->min, o->max);
         break;
     case ELB_OPTION_REAL: snprintf(text, size, "a number from %s to %s", low, high); break;
-    case ELB_OPTION_TEXT: snprintf(text, size, "text of at most %d bytes", ELB_TEXT_MAX - 1); break;
+    case ELB_OPTION_TEXT:
+        snprintf(text, size, "%s of at most %d bytes", o->list ? "words with commas between them," : "text",
+                 ELB_TEXT_MAX - 1);
+        break;
     case ELB_OPTION_INTS:
         snprintf(text, size, "up to %d whole numbers from %.0f to %.0f with commas between them", ELB_INTS_MAX, o->min,
                  o->max);

@@ -30,6 +30,7 @@ typedef struct elb_option {
     double min, max;            /* INT, REAL, INTS */
     const char *zero;           /* INT: the word for 0, such as "auto", which may then lie below min; NULL: none */
     const char *const *choices; /* CHOICE: NULL-terminated */
+    bool list;                  /* TEXT: several, with commas between them, or a YAML list */
     const char *help;           /* one sentence, with the unit */
 } elb_option;
 

@@ -59,7 +59,7 @@ static elb_status yaml_set(yaml_reader *r, const char *key, const char *value)
 }
 
 /* [200, 200] -> "200,200" */
-static elb_status yaml_list(yaml_reader *r, const char *key)
+static elb_status yaml_list(yaml_reader *r, const elb_option *option, const char *key)
 {
     char list[ELB_TEXT_MAX] = "";
     size_t used = 0;
@@ -67,7 +67,9 @@ static elb_status yaml_list(yaml_reader *r, const char *key)
         ELB_TRY(elb_yaml_next(r->cursor));
         if (r->cursor->event.type == YAML_SEQUENCE_END_EVENT) return yaml_set(r, key, list);
         if (r->cursor->event.type != YAML_SCALAR_EVENT || elb_yaml_is_nothing(r->cursor))
-            return elb_yaml_refuse_key(r->cursor, key, "is a list with an item that is not a number");
+            return elb_yaml_refuse_key(r->cursor, key,
+                                       option->kind == ELB_OPTION_INTS ? "is a list with an item that is not a number"
+                                                                       : "is a list with an item that is not a word");
         int n = snprintf(list + used, sizeof list - used, "%s%s", used ? "," : "", elb_yaml_text(r->cursor));
         if (n < 0 || (size_t)n >= sizeof list - used)
             return elb_yaml_refuse_key(r->cursor, key, "is a list that is too long");
@@ -85,8 +87,9 @@ static elb_status yaml_value(yaml_reader *r, const char *key)
     int64_t place = yaml_count(r->sections, section) + (option - section->options);
     ELB_TRY(yaml_once(r, key, &r->key_lines[place]));
     if (y->event.type == YAML_SEQUENCE_START_EVENT) {
-        if (option->kind != ELB_OPTION_INTS) return elb_yaml_refuse_key(y, key, "is a list, but it takes one value");
-        return yaml_list(r, key);
+        if (option->kind != ELB_OPTION_INTS && !option->list)
+            return elb_yaml_refuse_key(y, key, "is a list, but it takes one value");
+        return yaml_list(r, option, key);
     }
     if (y->event.type != YAML_SCALAR_EVENT)
         return elb_yaml_refuse_key(y, key, "has keys of its own, but it takes one value");

@@ -52,6 +52,12 @@ static elb_status vae_new(elb_context *c, const elb_config *config, int rank, co
     return ELB_OK;
 }
 
+elb_status elb_vae_create_blank(elb_context *c, const elb_config *config, int rank, const int64_t shape[3],
+                                elb_vae **vae)
+{
+    return vae_new(c, config, rank, shape, NULL, vae);
+}
+
 void elb_vae_destroy(elb_vae *v)
 {
     if (v == NULL) return;
@@ -286,7 +292,9 @@ static elb_status vae_load_with(elb_context *c, const elb_safetensors *file, elb
     int rank;
     int64_t shape[3];
     if (yaml == NULL || text == NULL || !elb_shape_read(text, &rank, shape))
-        return elb_fail(c, ELB_MODEL, "not a model of elbow: its metadata lack elbow.config or elbow.shape");
+        return elb_fail(c, ELB_MODEL,
+                        "not a model of elbow: its metadata lack elbow.config or elbow.shape; weights "
+                        "trained elsewhere are for elbow convert");
     elb_status parsed = elb_config_parse(config, "elbow.config", yaml, (int64_t)strlen(yaml));
     if (parsed == ELB_MEMORY) return parsed;
     if (parsed != ELB_OK) return elb_fail_in(c, ELB_MODEL, "the configuration in the model's metadata");

@@ -22,6 +22,12 @@ struct elb_vae {
     elb_posterior *posterior;
 };
 
+/* One whose parameters are zero, for the caller to fill. `config` has nothing that is auto; shape: of one datum, 1 beyond
+ * `rank`. */
+elb_status elb_vae_create_blank(elb_context *c, const elb_config *config, int rank, const int64_t shape[3],
+                                elb_vae **vae);
+/* ELB_MODEL, naming the tensor, where a parameter is not finite. */
+elb_status elb_vae_check_finite(const elb_vae *vae);
 /* The parameter blocks, decoder's first. */
 elb_params *elb_vae_block(const elb_vae *vae, int block);
 int64_t elb_vae_tensor_count(const elb_vae *vae);

@@ -6,9 +6,9 @@ import pathlib
 from safetensors.torch import save
 
 
-def write(tensors, name, metadata):
-    """Beside this script, as float32."""
-    data = save({n: t.detach().float().contiguous() for n, t in tensors.items()}, metadata)
+def write(tensors, name, metadata, keep=False):
+    """Beside this script, as float32, or, with `keep`, as they are."""
+    data = save({n: (t if keep else t.float()).detach().contiguous() for n, t in tensors.items()}, metadata)
     length = int.from_bytes(data[:8], "little")
     header = json.loads(data[8:8 + length])
     header["__metadata__"] = dict(sorted(header["__metadata__"].items()))

@@ -6,6 +6,7 @@ cd "$(dirname "$0")"
 python=$(../../bench/bench-peers --setup)/bin/python
 "$python" standard_vae.py write
 "$python" optimizers.py
+"$python" convert.py
 "$python" safetensors_golden.py
 # table NAME MODULE: NAME.inc by NAME.py, which needs MODULE.
 table() {
