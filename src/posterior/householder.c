@@ -45,7 +45,7 @@ static elb_tensor *householder_reflect(elb_posterior *q, elb_tape *t, elb_tensor
 {
     int64_t n = q->latent, steps = q->options.flow_steps;
     for (int64_t i = 0; i < steps; i++)
-        z = elb_reflect(t, z, elb_lambda_part(q, t, lambda, (2 + (back ? steps - 1 - i : i)) * n, n));
+        z = elb_flow_reflect(t, z, elb_lambda_part(q, t, lambda, (2 + (back ? steps - 1 - i : i)) * n, n));
     return z;
 }
 

@@ -204,15 +204,15 @@ static void reflect_backward(const elb_kernels *k, elb_tensor *y, int64_t tile)
     }
 }
 
-const elb_op elb_op_reflect = {
-    "reflect", {{elb_row_tiles, reflect_forward}}, {{reflect_backward_tiles, reflect_backward}}};
+const elb_op elb_op_flow_reflect = {
+    "flow_reflect", {{elb_row_tiles, reflect_forward}}, {{reflect_backward_tiles, reflect_backward}}};
 
-elb_tensor *elb_reflect(elb_tape *t, elb_tensor *z, elb_tensor *v)
+elb_tensor *elb_flow_reflect(elb_tape *t, elb_tensor *z, elb_tensor *v)
 {
     if (z == NULL || v == NULL) return NULL;
     char a[64], b[64];
     if (z->cols != v->cols || v->rows == 0 || z->rows % v->rows != 0)
-        return elb_tape_fail(t, ELB_MODEL, "reflect: vectors of shape %s do not go with a latent of shape %s",
+        return elb_tape_fail(t, ELB_MODEL, "flow_reflect: vectors of shape %s do not go with a latent of shape %s",
                              elb_shape_text(v, b), elb_shape_text(z, a));
-    return elb_node(t, &elb_op_reflect, z->rank, z->shape, 2, (elb_tensor *[]){z, v});
+    return elb_node(t, &elb_op_flow_reflect, z->rank, z->shape, 2, (elb_tensor *[]){z, v});
 }

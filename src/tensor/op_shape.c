@@ -4,6 +4,15 @@
 
 /* Ops that move numbers or steer gradients. */
 
+/* The first to give to dx stores, the others add. */
+static void shape_give(const elb_kernels *k, bool first, int64_t n, const elb_real *g, elb_real *dx)
+{
+    if (first)
+        memcpy(dx, g, (size_t)n * sizeof *dx);
+    else
+        k->axpy(n, 1, g, dx);
+}
+
 /* --- columns of the last axis ---------------------------------------------------------------------------------------- */
 
 static void columns_forward(const elb_kernels *k, elb_tensor *y, int64_t tile)
@@ -83,10 +92,8 @@ static void join_backward_part(const elb_kernels *k, elb_tensor *y, int i, int64
     int64_t period = join_period(y), column = i == 0 ? 0 : y->in[0]->cols;
     for (int64_t p = begin; p < end; p++)
         for (int64_t r = p; r < y->rows; r += period) {
-            elb_real *dx = x->grad + r % x->rows * x->cols;
             bool first = !y->accumulate[i] && r < x->rows;
-            if (first) memset(dx, 0, (size_t)x->cols * sizeof *dx);
-            k->axpy(x->cols, 1, y->grad + r * y->cols + column, dx);
+            shape_give(k, first, x->cols, y->grad + r * y->cols + column, x->grad + r % x->rows * x->cols);
         }
 }
 
@@ -133,11 +140,13 @@ static void mask_backward(const elb_kernels *k, elb_tensor *y, int64_t tile)
     const int64_t *hidden = y->with.p[0];
     int64_t begin, end, n = y->cols;
     elb_weight_range(y, tile, &begin, &end);
-    if (!y->accumulate[0]) memset(w->grad + begin * n, 0, (size_t)((end - begin) * n) * sizeof *w->grad);
     for (int64_t r = begin; r < end; r++) {
         int64_t from = hidden[2 * r], to = hidden[2 * r + 1];
-        k->axpy(from, 1, y->grad + r * n, w->grad + r * n);
-        k->axpy(n - to, 1, y->grad + r * n + to, w->grad + r * n + to);
+        const elb_real *g = y->grad + r * n;
+        elb_real *dw = w->grad + r * n;
+        if (!y->accumulate[0]) memset(dw + from, 0, (size_t)(to - from) * sizeof *dw);
+        shape_give(k, !y->accumulate[0], from, g, dw);
+        shape_give(k, !y->accumulate[0], n - to, g + to, dw + to);
     }
 }
 

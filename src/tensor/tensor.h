@@ -160,7 +160,7 @@ typedef enum elb_flow_form {
 elb_tensor *elb_flow_step(elb_tape *t, elb_tensor *z, elb_tensor *mc, elb_flow_form form); /* -> [..,n] */
 elb_tensor *elb_flow_log_det(elb_tape *t, elb_tensor *mc, elb_flow_form form);             /* -> [..] */
 /* z - 2 v (v.z)/(v.v): z [..,B,n], v [B,n] -> [..,B,n]. Its own inverse; a v shorter than 1e-6 reflects nothing. */
-elb_tensor *elb_reflect(elb_tape *t, elb_tensor *z, elb_tensor *v);
+elb_tensor *elb_flow_reflect(elb_tape *t, elb_tensor *z, elb_tensor *v);
 
 /* --- noise ----------------------------------------------------------------------------------------------------------- */
 /* Where a batch's random numbers come from: the same (key, datum, draw) give the same numbers in any batch. */

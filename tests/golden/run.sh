@@ -16,5 +16,6 @@ table() {
         echo "run.sh: $1.inc was left alone: $python has no $2 (pip install $2)" >&2
     fi
 }
+table flows math
 table pareto arviz
 table statistics scipy

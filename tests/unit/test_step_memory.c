@@ -171,6 +171,13 @@ static void test_steps(void **state)
                                            {"objective.warmup", "entropy"},   {NULL, NULL}};
     static const char *const gp[][2] = {
         {"data.binarise", "dynamic"}, {"posterior.type", "gp"}, {"objective.type", "gp"}, {NULL, NULL}};
+    static const char *const iaf[][2] = {
+        {"data.binarise", "dynamic"}, {"posterior.type", "iaf"}, {"posterior.flow_hidden", "20"}, {NULL, NULL}};
+    static const char *const reflections[][2] = {
+        {"data.binarise", "dynamic"}, {"posterior.type", "householder"}, {NULL, NULL}};
+    static const char *const local[][2] = {{"data.binarise", "dynamic"},        {"posterior.type", "aux_flow"},
+                                           {"posterior.flow_hidden", "5"},      {"posterior.flow_steps", "1"},
+                                           {"posterior.flow_context", "local"}, {NULL, NULL}};
     static const char *const through[][2] = {{"data.binarise", "dynamic"},
                                              {"objective.type", "savi"},
                                              {"refine.method", "momentum"},
@@ -189,6 +196,9 @@ static void test_steps(void **state)
             count_steps((*k)->name, threads, iwae);
             count_steps((*k)->name, threads, gated);
             count_steps((*k)->name, threads, gp);
+            count_steps((*k)->name, threads, iaf);
+            count_steps((*k)->name, threads, reflections);
+            count_steps((*k)->name, threads, local);
             count_steps((*k)->name, threads, through);
             count_steps((*k)->name, threads, zero);
         }

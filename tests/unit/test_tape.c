@@ -82,7 +82,7 @@ static void test_wrong_shapes(void **state)
     refused(w, elb_linear_each(w.t, X(2, 4, 3, 0), X(2, 3, 9, 0), 0, 2, ELB_SILU), ELB_MODEL, "input of shape [4,3]");
     refused(w, elb_flow_step(w.t, X(2, 4, 3, 0), X(2, 4, 5, 0), ELB_FLOW_GATED), ELB_MODEL, "latent of shape [4,3]");
     refused(w, elb_flow_log_det(w.t, X(2, 4, 5, 0), ELB_FLOW_GATED), ELB_MODEL, "shape [4,5] does not hold shifts");
-    refused(w, elb_reflect(w.t, X(2, 4, 3, 0), X(2, 3, 3, 0)), ELB_MODEL, "vectors of shape [3,3] do not go with");
+    refused(w, elb_flow_reflect(w.t, X(2, 4, 3, 0), X(2, 3, 3, 0)), ELB_MODEL, "vectors of shape [3,3] do not go with");
     refused(w, elb_bernoulli_log_prob(w.t, X(2, 4, 3, 0), X(3, 2, 4, 2)), ELB_MODEL,
             "bernoulli: data of shape [4,3] do not fit a decoder output of shape [2,4,2]");
     refused(w, elb_continuous_bernoulli_log_prob(w.t, X(2, 3, 3, 0), X(2, 4, 3, 0)), ELB_MODEL, "continuous_bernoulli");
