@@ -69,6 +69,9 @@ def make_npz():
     write("npz/deflated", npz(np.savez_compressed, x=x, y=y))
     write("npz/single", npz(np.savez_compressed, images=(np.arange(64) % 7).astype("u1").reshape(4, 4, 4)))
     write("npz/no_x", npz(np.savez, a=x, b=y))
+    limit, zipfile.ZIP64_LIMIT = zipfile.ZIP64_LIMIT, 100  # as if the archive were above 4 GiB
+    write("npz/zip64", npz(np.savez, x=x, y=y))
+    zipfile.ZIP64_LIMIT = limit
     empty = io.BytesIO()
     zipfile.ZipFile(empty, "w").close()
     write("npz/empty", empty.getvalue())

@@ -164,6 +164,8 @@ static void test_npz(void **state)
         {"npz/deflated", "", 6, {0, 1, 2, 3, 4, 5}},
         {"npz/deflated", "y", 2, {0, 1}},
         {"npz/no_x", "a", 6, {0, 1, 2, 3, 4, 5}},
+        {"npz/zip64", "", 6, {0, 1, 2, 3, 4, 5}},
+        {"npz/zip64", "y", 2, {0, 1}},
     };
     fault f;
     elb_context *c = support_context(&f);
