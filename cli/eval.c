@@ -164,13 +164,14 @@ static void eval_print_annealed(const elb_evaluation *e)
     cli_row("moves", "%.0f %% accepted, step size %.3g (means)", 100 * e->acceptance, e->step_size);
 }
 
-static void eval_print(const elb_evaluation *e, const elb_dataset *dataset, const char *binarise)
+static void eval_print(const elb_evaluation *e, const elb_dataset *dataset, const char *binarise, const char *steps)
 {
     if (dataset)
         cli_row("data", "%s, %lld of %lld, binarised: %s", elb_dataset_name(dataset), (long long)e->n,
                 (long long)elb_dataset_count(dataset), binarise);
     else
         cli_row("data", "%lld, drawn from the model", (long long)e->n);
+    if (strcmp(steps, "0") != 0) cli_row("q(z|x)", "refined, %s steps at most", steps);
     if (eval_anneals(e->estimator))
         eval_print_annealed(e);
     else
@@ -189,10 +190,11 @@ static elb_status eval_print_json(cli *c, const elb_vae *vae, const elb_dataset 
 
 static elb_status eval_show(cli *c, const elb_vae *vae, const elb_dataset *dataset, const elb_evaluation *e)
 {
-    char binarise[64];
+    char binarise[64], steps[64];
     if (c->common.json) return eval_print_json(c, vae, dataset, e);
     CLI_TRY(elb_config_get(elb_vae_config(vae), "data.binarise", binarise, sizeof binarise));
-    eval_print(e, dataset, binarise);
+    CLI_TRY(elb_config_get(elb_vae_config(vae), "refine.steps", steps, sizeof steps));
+    eval_print(e, dataset, binarise, steps);
     if (e->k_hat_bad > 0.1)
         cli_note(
             c, "note: Pareto k-hat is above 0.7 for many data: the estimate is still a lower bound, and more --samples "

@@ -325,9 +325,10 @@ static json_t *evaluate_object(const elb_vae *vae, const elb_dataset *dataset, c
                   "standard_error", elb_json_real(e->standard_error), "bits_per_dim", elb_json_real(e->bits_per_dim),
                   "unit", "nats per datum", "estimator", type->name);
     json_t *own = type->tell(e);
-    json_t *rest = json_pack("{s:I, s:I, s:s, s:s, s:o, s:s}", "n", (json_int_t)e->n, "seed", (json_int_t)e->seed,
-                             "binarisation", binarisation, "data", evaluate_data_name(type->simulated ? NULL : dataset),
-                             "seconds", elb_json_real(e->seconds), "version", ELBOW_VERSION);
+    json_t *rest = json_pack("{s:I, s:I, s:I, s:s, s:s, s:o, s:s}", "n", (json_int_t)e->n, "refine_steps",
+                             (json_int_t)vae->config->refine.steps, "seed", (json_int_t)e->seed, "binarisation",
+                             binarisation, "data", evaluate_data_name(type->simulated ? NULL : dataset), "seconds",
+                             elb_json_real(e->seconds), "version", ELBOW_VERSION);
     bool all = object != NULL && own != NULL && rest != NULL && json_object_update(object, own) == 0 &&
                json_object_update(object, rest) == 0;
     json_decref(own);
