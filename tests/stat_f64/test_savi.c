@@ -225,8 +225,7 @@ static void test_networks(void **state)
         "objective.radius=1e-7",
         "objective.difference=central objective.radius=1e-4 objective.samples=3 refine.samples=2 objective.warmup=kl",
         "objective.difference=central objective.radius=1e-4 objective.kl=sampled refine.part=mean refine.decay=0.6",
-        "objective.difference=central objective.radius=1e-4 likelihood.type=gaussian likelihood.variance=scalar "
-        "model.activation=elu",
+        "objective.difference=central objective.radius=1e-4 likelihood.type=gaussian model.activation=elu",
         "objective.difference=central objective.radius=1e-4 likelihood.type=gaussian likelihood.variance=predicted",
     };
     (void)state;
