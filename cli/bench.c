@@ -17,7 +17,8 @@ typedef struct bench_options {
     bool worker;
 } bench_options;
 
-static const char *const bench_tasks[] = {"train", "encode", "iwae", "svi", "random", NULL}; /* as elb_bench_task */
+static const char *const bench_tasks[] = {"train", "encode", "iwae", "svi",
+                                          "ais",   "random", NULL}; /* as elb_bench_task */
 
 static const cli_option bench_table[] = {
     {.name = "task",
@@ -26,7 +27,7 @@ static const cli_option bench_table[] = {
      .value = "TASK",
      .choices = bench_tasks,
      .help = "Only this: a training step, q(z|x) of a batch, the IWAE log-likelihood of one image, SVI steps on a "
-             "batch, or "
+             "batch, a temperature of AIS, or "
              "a training step's random numbers."},
     {.name = "batch",
      .kind = CLI_INT,
@@ -41,7 +42,8 @@ static const cli_option bench_table[] = {
      .value = "K",
      .min = 1,
      .max = 10000000,
-     .help = "Samples of iwae (by default 5000), steps of svi (by default 100)."},
+     .help =
+         "Samples of iwae (by default 5000), steps of svi (by default 100), chains per image of ais (by default 16)."},
     {.name = "repeats",
      .kind = CLI_INT,
      .offset = offsetof(bench_options, repeats),
@@ -108,17 +110,20 @@ static const bench_case bench_cases[] = {
     {ELB_BENCH_TRAIN, 20, 1, 1},    {ELB_BENCH_TRAIN, 100, 1, 1},  {ELB_BENCH_TRAIN, 500, 1, 5},
     {ELB_BENCH_RANDOM, 100, 1, 1},  {ELB_BENCH_ENCODE, 1, 1, 1},   {ELB_BENCH_ENCODE, 100, 1, 1},
     {ELB_BENCH_ENCODE, 1000, 1, 5}, {ELB_BENCH_IWAE, 1, 5000, 10}, {ELB_BENCH_SVI, 100, 100, 10},
+    {ELB_BENCH_AIS, 100, 16, 10},
 };
 enum { BENCH_CASES = sizeof bench_cases / sizeof *bench_cases };
 
 static void bench_title(const elb_bench_settings *s, char *text, size_t size)
 {
-    static const char *const forms[] = {"training step, batch %lld", "encoder, batch %lld", "IWAE-%lld, one image",
-                                        "SVI, batch %lld", "random numbers of a step, batch %lld"};
+    static const char *const forms[] = {"training step, batch %lld", "encoder, batch %lld",
+                                        "IWAE-%lld, one image",      "SVI, batch %lld",
+                                        "AIS, batch %lld",           "random numbers of a step, batch %lld"};
     long long number = s->task == ELB_BENCH_IWAE ? s->samples : s->batch;
     snprintf(text, size, forms[s->task], number);
     size_t used = strlen(text);
     if (s->task == ELB_BENCH_SVI) snprintf(text + used, size - used, ", %lld steps", (long long)s->samples);
+    if (s->task == ELB_BENCH_AIS) snprintf(text + used, size - used, " x %lld, a temperature", (long long)s->samples);
 }
 
 static void bench_put(const elb_bench_settings *s, const elb_bench_result *r)
@@ -155,7 +160,7 @@ static bool bench_choose(const bench_options *o, int at, elb_bench_settings *s)
         for (int i = 0; i < at; i++)
             if (bench_cases[i].task == b->task) return false; /* one batch size, one line */
     int64_t repeats = o->repeats / b->share;
-    bool sampled = b->task == ELB_BENCH_IWAE || b->task == ELB_BENCH_SVI;
+    bool sampled = b->task == ELB_BENCH_IWAE || b->task == ELB_BENCH_SVI || b->task == ELB_BENCH_AIS;
     *s = (elb_bench_settings){.task = b->task,
                               .batch = o->batch != CLI_UNSET && b->task != ELB_BENCH_IWAE ? o->batch : b->batch,
                               .samples = sampled && o->samples != CLI_UNSET ? o->samples : b->samples,
@@ -196,19 +201,20 @@ static json_t *bench_error(const char *message)
     return json_pack("{s:s}", "error", message);
 }
 
-/* The settings of a request, or an answer that says what is wrong with it. Requests call SVI's steps "steps". */
+/* The settings of a request, or an answer that says what is wrong with it. Requests call SVI's steps "steps" and AIS's chains "chains". */
 static json_t *bench_request(const json_t *request, elb_bench_settings *s)
 {
     const char *task = json_string_value(json_object_get(request, "task"));
     int at = 0;
     while (task && bench_tasks[at] && strcmp(bench_tasks[at], task) != 0) at++;
-    if (!task || !bench_tasks[at]) return bench_error("task must be describe, train, encode, iwae, svi or random");
-    bool svi = at == ELB_BENCH_SVI, iwae = at == ELB_BENCH_IWAE;
+    if (!task || !bench_tasks[at]) return bench_error("task must be describe, train, encode, iwae, svi, ais or random");
+    bool svi = at == ELB_BENCH_SVI, iwae = at == ELB_BENCH_IWAE, ais = at == ELB_BENCH_AIS;
     int64_t repeats = bench_number(request, "repeats", 20);
     *s = (elb_bench_settings){.task = (elb_bench_task)at,
                               .batch = iwae ? 1 : bench_number(request, "batch", 100),
                               .samples = svi    ? bench_number(request, "steps", 100)
                                          : iwae ? bench_number(request, "samples", 5000)
+                                         : ais  ? bench_number(request, "chains", 16)
                                                 : 1,
                               .repeats = (int)(repeats < 1 || repeats > 1000000 ? 0 : repeats)};
     return NULL;

@@ -44,7 +44,7 @@ MOST_OTHERS = 0.1  # cores that other programs may keep busy in a round: preempt
 
 def cases(arguments):
     sizes = {"train": arguments.batch or [20, 100, 500], "encode": arguments.batch or [1, 10, 1000],
-             "iwae": [4], "svi": arguments.batch or [100]}
+             "iwae": [4], "svi": arguments.batch or [100], "ais": arguments.batch or [100]}
     for task in arguments.task:
         for batch in sizes[task]:
             for threads in arguments.threads:
@@ -56,6 +56,8 @@ def cases(arguments):
                     yield {**case, "samples": 5000}
                 elif task == "svi":
                     yield {**case, "steps": 100}
+                elif task == "ais":
+                    yield {**case, "chains": 16}
                 else:
                     yield case
 
@@ -67,6 +69,8 @@ def title(case):
         return f"encoder, {case['batch']} image" + ("s" if case["batch"] > 1 else "")
     if case["task"] == "iwae":
         return f"IWAE-{case['samples']}, per image"
+    if case["task"] == "ais":
+        return f"AIS, {case['batch'] * case['chains']} chains, 10 leapfrog steps, per temperature"
     return f"SVI, {case['steps']} Adam steps x {case['batch']} images"
 
 
@@ -140,7 +144,7 @@ def choose(workers, case):
 
 
 def repeats_for(seconds, case):
-    call = seconds * (case["batch"] if case["task"] == "iwae" else 1)
+    call = seconds * {"iwae": case["batch"], "ais": 10}.get(case["task"], 1)
     return max(3, min(300, int(TURN_SECONDS / max(call, 1e-9))))
 
 
@@ -271,8 +275,8 @@ def parse():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--elbow", type=pathlib.Path, default=ROOT / "build" / "elbow")
     parser.add_argument("--no-elbow", action="store_true", help="time the peers alone")
-    parser.add_argument("--task", type=lambda t: t.split(","), default=["train", "encode", "iwae", "svi"])
-    parser.add_argument("--batch", type=numbers, help="for train, encode and svi")
+    parser.add_argument("--task", type=lambda t: t.split(","), default=["train", "encode", "iwae", "svi", "ais"])
+    parser.add_argument("--batch", type=numbers, help="for train, encode, svi and ais")
     parser.add_argument("--threads", type=numbers, default=[1, 2])
     parser.add_argument("--family", type=lambda t: t.split(","), default=list(CANDIDATES), help=", ".join(CANDIDATES))
     parser.add_argument("--rounds", type=int, default=7)

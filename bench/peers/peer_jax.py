@@ -155,8 +155,76 @@ def prepare_svi(request):
     return call, 1
 
 
+AIS_TEMPERATURES, AIS_LEAPFROG = 10, 10
+
+
+def prepare_ais(request):
+    """All chains at once; a move costs as many gradients as it has leapfrog steps. `scan` jits the whole run."""
+    decoder, chains, count = parameters()[2 * LAYERS:], request["chains"], request["chains"] * request["batch"]
+    x = jnp.tile(jnp.array(worker.binary_images()[:request["batch"]]), (chains, 1))
+
+    def gradient(z):
+        def total(z):
+            a = mlp(decoder, z)
+            rows = (x * a - jax.nn.softplus(a)).sum(1)
+            return rows.sum(), rows
+        return jax.grad(total, has_aux=True)(z)
+
+    def force(z, slope, t):
+        return jnp.clip(t * slope - z, -1e4, 1e4)
+
+    def energy(z, v, rows, t):
+        return 0.5 * (z * z + v * v).sum(1) - t * rows
+
+    def move(state, r):
+        z, slope, rows, step, hits, log_w, key = state
+        t = r / AIS_TEMPERATURES
+        log_w = log_w + rows / AIS_TEMPERATURES
+        key, key_v, key_u = jax.random.split(key, 3)
+        v = jax.random.normal(key_v, z.shape)
+        start = energy(z, v, rows, t)
+        v = v + 0.5 * step * force(z, slope, t)
+
+        def leap(i, at):
+            moved, v, _, _ = at
+            moved = moved + step * v
+            new, new_rows = gradient(moved)
+            kick = jnp.where(i == AIS_LEAPFROG - 1, 0.5, 1.0)
+            return moved, v + kick * step * force(moved, new, t), new, new_rows
+        moved, v, new, new_rows = lax.fori_loop(0, AIS_LEAPFROG, leap, (z, v, slope, rows))
+        accept = jax.random.uniform(key_u, (count,)) < jnp.exp(start - energy(moved, v, new_rows, t))
+        hits = hits + accept
+        step = jnp.clip(step * jnp.where(hits > 0.65 * r, 1.02, 0.98)[:, None], 1e-4, 0.5)
+        keep = accept[:, None]
+        return (jnp.where(keep, moved, z), jnp.where(keep, new, slope), jnp.where(accept, new_rows, rows), step, hits,
+                log_w, key), None
+
+    @jax.jit
+    def begin(key):
+        key, now = jax.random.split(key)
+        z = jax.random.normal(now, (count, worker.LATENT))
+        return (z, *gradient(z), jnp.full((count, 1), 0.01), jnp.zeros(count), jnp.zeros(count), key)
+
+    def finish(state):
+        log_w = state[5] + state[2] / AIS_TEMPERATURES
+        return jax.nn.logsumexp(log_w.reshape(chains, -1), 0) - math.log(chains)
+    moves = jnp.arange(1.0, AIS_TEMPERATURES)
+    if MODE == "scan":
+        run = jax.jit(lambda key: finish(lax.scan(move, begin(key), moves)[0]))
+        return lambda: run(jax.random.key(1)).block_until_ready(), AIS_TEMPERATURES
+    one, end = jax.jit(lambda state, r: move(state, r)[0]), jax.jit(finish)
+
+    def call():
+        state = begin(jax.random.key(1))
+        for r in range(1, AIS_TEMPERATURES):
+            state = one(state, float(r))
+        end(state).block_until_ready()
+    return call, AIS_TEMPERATURES
+
+
 def prepare(request):
-    tasks = {"train": prepare_train, "encode": prepare_encode, "iwae": prepare_iwae, "svi": prepare_svi}
+    tasks = {"train": prepare_train, "encode": prepare_encode, "iwae": prepare_iwae, "svi": prepare_svi,
+             "ais": prepare_ais}
     return tasks[request["task"]](request)
 
 

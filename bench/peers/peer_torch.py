@@ -218,10 +218,81 @@ def prepare_svi(request):
     return (refine_in_one_step if MODE == "step" else refine_with_autograd), 1
 
 
+AIS_TEMPERATURES, AIS_LEAPFROG = 10, 10
+
+
+def prepare_ais(request):
+    """All chains at once. The gradient of log p(x|z) alone is kept, so that a new temperature needs no new one: a move
+    costs as many gradients as it has leapfrog steps."""
+    decoder, chains = parameters_of(False)[2 * LAYERS:], request["chains"]
+    x = data(True)[:request["batch"]].repeat(chains, 1)
+
+    def log_likelihood(z):
+        return -F.binary_cross_entropy_with_logits(mlp(decoder, z), x, reduction="none").sum(1)
+
+    def gradient(z):
+        def total(z):
+            rows = log_likelihood(z)
+            return rows.sum(), rows
+        return torch.func.grad(total, has_aux=True)(z)
+
+    def gradient_with_autograd(z):
+        z = z.detach().requires_grad_(True)
+        rows = log_likelihood(z)
+        return torch.autograd.grad(rows.sum(), z)[0], rows.detach()
+
+    def advance(z, v, slope, step, kick, drift, t):
+        v = v + kick * step * (t * slope - z).clamp(-1e4, 1e4)
+        return z + drift * step * v, v
+
+    def leap(z, v, step, kick, drift, t):
+        slope, rows = (gradient_with_autograd if MODE == "eager" else gradient)(z)
+        return (*advance(z, v, slope, step, kick, drift, t), slope, rows)
+
+    def energy(z, v, rows, t):
+        return 0.5 * (z * z + v * v).sum(1) - t * rows
+
+    def begin(z, slope, rows, step, t):
+        v = torch.randn_like(z)
+        return (*advance(z, v, slope, step, 0.5, 1.0, t), energy(z, v, rows, t))
+
+    def decide(before, after, v, start, step, hits, moves, t):
+        accept = torch.rand_like(start) < torch.exp(start - energy(after[0], v, after[2], t))
+        hits = hits + accept
+        step = (step * torch.where(hits > 0.65 * moves, 1.02, 0.98)[:, None]).clamp(1e-4, 0.5)
+        keep = accept[:, None]
+        return (torch.where(keep, after[0], before[0]), torch.where(keep, after[1], before[1]),
+                torch.where(accept, after[2], before[2]), step, hits)
+    leap, begin, decide = compiled(leap), compiled(begin), compiled(decide)
+    first_gradient = gradient_with_autograd if MODE == "eager" else compiled(gradient)
+    temperatures = [torch.tensor(r / AIS_TEMPERATURES) for r in range(AIS_TEMPERATURES + 1)]
+    half, one, none = torch.tensor(0.5), torch.tensor(1.0), torch.tensor(0.0)
+
+    def call():
+        z = torch.randn(len(x), worker.LATENT)
+        slope, rows = first_gradient(z)
+        step, hits = torch.full((len(x), 1), 0.01), torch.zeros(len(x))
+        log_w = torch.zeros(len(x))
+        for r in range(1, AIS_TEMPERATURES + 1):
+            t = temperatures[r]
+            log_w += (t - temperatures[r - 1]) * rows
+            if r == AIS_TEMPERATURES:
+                break
+            moved, v, start = begin(z, slope, rows, step, t)
+            for i in range(1, AIS_LEAPFROG + 1):
+                last = i == AIS_LEAPFROG
+                moved, v, new_slope, new_rows = leap(moved, v, step, half if last else one, none if last else one, t)
+            z, slope, rows, step, hits = decide((z, slope, rows), (moved, new_slope, new_rows), v, start, step, hits,
+                                                torch.tensor(float(r)), t)
+        return torch.logsumexp(log_w.view(chains, -1), 0) - math.log(chains)
+    return call, AIS_TEMPERATURES
+
+
 def prepare(request):
-    if MODE == "frozen" and request["task"] in ("train", "svi"):
+    if MODE == "frozen" and request["task"] in ("train", "svi", "ais"):
         raise ValueError("a frozen network has no gradient")
-    tasks = {"train": prepare_train, "encode": prepare_encode, "iwae": prepare_iwae, "svi": prepare_svi}
+    tasks = {"train": prepare_train, "encode": prepare_encode, "iwae": prepare_iwae, "svi": prepare_svi,
+             "ais": prepare_ais}
     return tasks[request["task"]](request)
 
 

@@ -14,7 +14,8 @@ import numpy as np
 WIDTHS_ENCODER = [784, 200, 200, 100]
 WIDTHS_DECODER = [50, 200, 200, 784]
 LATENT, PIXELS, IMAGES = 50, 784, 2000
-DEFAULTS = {"task": "train", "batch": 100, "threads": 1, "repeats": 20, "binarise": True, "samples": 5000, "steps": 100}
+DEFAULTS = {"task": "train", "batch": 100, "threads": 1, "repeats": 20, "binarise": True, "samples": 5000, "steps": 100,
+            "chains": 16}
 MIN_WARM_UP = 3
 
 

@@ -11,7 +11,8 @@ typedef enum elb_bench_task {
     ELB_BENCH_ENCODE, /* q(z|x) of a batch */
     ELB_BENCH_IWAE,   /* the log-likelihood of one image by `samples` samples */
     ELB_BENCH_SVI,    /* `samples` Adam steps on lambda for a batch, decoder frozen */
-    ELB_BENCH_RANDOM  /* only the random numbers of a training step: binarisation and noise */
+    ELB_BENCH_AIS, /* one temperature of AIS with 10 leapfrog steps: `samples` chains for each of a batch, from the prior */
+    ELB_BENCH_RANDOM /* only the random numbers of a training step: binarisation and noise */
 } elb_bench_task;
 
 typedef struct elb_bench_settings {
@@ -21,7 +22,7 @@ typedef struct elb_bench_settings {
 } elb_bench_settings;
 
 typedef struct elb_bench_result {
-    double median_seconds;            /* per repeat */
+    double median_seconds;            /* per repeat; AIS: per temperature of one */
     double low_seconds, high_seconds; /* the first and the last tenth end here */
     double gflops;                    /* rate of the matrix products' arithmetic over the whole time; 0 for random */
     double round_trip_ns;             /* of a cache line between two threads; 0 with one */

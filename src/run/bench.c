@@ -4,11 +4,18 @@
 #include <string.h>
 
 #include "base/number.h"
+#include "infer/ais.h"
 #include "infer/importance.h"
 #include "infer/refine.h"
 #include "run/step.h"
 
-enum { BENCH_IMAGES = 2000, BENCH_WARM_UP = 3, BENCH_DATA_MAX = 1000000 };
+enum {
+    BENCH_IMAGES = 2000,
+    BENCH_WARM_UP = 3,
+    BENCH_DATA_MAX = 1000000,
+    BENCH_TEMPERATURES = 10, /* of one call of AIS */
+    BENCH_LEAPFROG = 10
+};
 
 typedef struct bench {
     elb_context *context;
@@ -20,6 +27,8 @@ typedef struct bench {
     elb_optimizer optimizer;
     elb_importance *importance;
     elb_refiner *refiner;
+    elb_ais *ais; /* NULL: not timed */
+    elb_ais_result *annealed;
     elb_step step;
     int64_t *indices; /* [BENCH_IMAGES] */
     elb_real *x;      /* [batch, D] */
@@ -84,6 +93,11 @@ static elb_status bench_svi(bench *b)
     return elb_refiner_run(b->refiner, 1, b->settings.batch, b->step.datum, b->x, b->lambda);
 }
 
+static elb_status bench_ais(bench *b)
+{
+    return elb_ais_block(b->ais, b->settings.batch, b->step.datum, b->x, NULL, b->annealed);
+}
+
 static elb_status bench_random(bench *b)
 {
     elb_batch_spec spec = elb_config_batch_spec(b->vae->config, 0);
@@ -114,6 +128,8 @@ static double bench_work(const bench *b)
     case ELB_BENCH_ENCODE: return rows * encode;
     case ELB_BENCH_IWAE: return samples * decode;
     case ELB_BENCH_SVI: /* forward, and back to the latent */ return rows * samples * 2 * decode;
+    case ELB_BENCH_AIS: /* a move at all temperatures but the last, and a first look */
+        return rows * samples * 2 * decode * (BENCH_LEAPFROG * (BENCH_TEMPERATURES - 1) + 1) / BENCH_TEMPERATURES;
     case ELB_BENCH_RANDOM: break;
     }
     return 0;
@@ -121,7 +137,7 @@ static double bench_work(const bench *b)
 
 static elb_status (*const bench_calls[])(bench *b) = {
     [ELB_BENCH_TRAIN] = bench_train, [ELB_BENCH_ENCODE] = bench_encode, [ELB_BENCH_IWAE] = bench_iwae,
-    [ELB_BENCH_SVI] = bench_svi,     [ELB_BENCH_RANDOM] = bench_random,
+    [ELB_BENCH_SVI] = bench_svi,     [ELB_BENCH_AIS] = bench_ais,       [ELB_BENCH_RANDOM] = bench_random,
 };
 
 /* --- timing ---------------------------------------------------------------------------------------------------------- */
@@ -130,11 +146,12 @@ static elb_status bench_time(bench *b, elb_bench_result *result)
 {
     int n = b->settings.repeats, warm = BENCH_WARM_UP + n / 5;
     double *seconds = elb_alloc(b->context, n, sizeof *seconds);
+    double units = b->settings.task == ELB_BENCH_AIS ? BENCH_TEMPERATURES : 1;
     elb_status status = seconds != NULL ? ELB_OK : ELB_MEMORY;
     for (int i = -warm; i < n && status == ELB_OK; i++) {
         double from = elb_clock();
         status = bench_calls[b->settings.task](b);
-        if (i >= 0 && status == ELB_OK) seconds[i] = elb_clock() - from;
+        if (i >= 0 && status == ELB_OK) seconds[i] = (elb_clock() - from) / units;
     }
     if (status == ELB_OK) {
         qsort(seconds, (size_t)n, sizeof *seconds, elb_number_compare);
@@ -163,6 +180,19 @@ static elb_status bench_check(elb_context *c, int64_t data, const elb_bench_sett
     return ELB_OK;
 }
 
+/* Steps are adapted as the peers' are, in the run: so all do the same moves. */
+static elb_status bench_open_ais(bench *b)
+{
+    elb_anneal_settings how = {.chains = b->settings.samples,
+                               .temperatures = BENCH_TEMPERATURES,
+                               .leapfrog = BENCH_LEAPFROG,
+                               .adapt = ELB_ADAPT_IN_RUN};
+    if (b->settings.task != ELB_BENCH_AIS) return ELB_OK;
+    b->annealed = elb_alloc(b->context, b->settings.batch, sizeof *b->annealed);
+    if (b->annealed == NULL) return ELB_MEMORY;
+    return elb_ais_create(b->context, b->vae->model, b->vae->posterior, NULL, &how, 1, &b->ais);
+}
+
 static elb_status bench_open(bench *b, const elb_config *config, int64_t data)
 {
     elb_context *c = b->context;
@@ -178,6 +208,7 @@ static elb_status bench_open(bench *b, const elb_config *config, int64_t data)
     ELB_TRY(elb_importance_create(c, b->vae->model, b->vae->posterior, NULL, b->settings.samples, 1, &b->importance));
     elb_refine_options adam = {.steps = b->settings.samples, .rate = 1e-2, .samples = 1};
     ELB_TRY(elb_refiner_create(b->vae->model, b->vae->posterior, &adam, &b->refiner));
+    ELB_TRY(bench_open_ais(b));
     b->step = (elb_step){.vae = b->vae, .data = b->data, .objective = &b->objective, .optimizer = &b->optimizer};
     ELB_TRY(elb_tape_create(c, &b->step.tape));
     b->step.datum = elb_alloc(c, batch, sizeof *b->step.datum);
@@ -200,6 +231,8 @@ static void bench_close(bench *b)
     elb_context *c = b->context;
     elb_importance_destroy(b->importance);
     elb_refiner_destroy(b->refiner);
+    elb_ais_destroy(b->ais);
+    elb_free(c, b->annealed);
     elb_objective_close(&b->objective);
     elb_tape_destroy(b->step.tape);
     elb_optimizer_free(&b->optimizer);

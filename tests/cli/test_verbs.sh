@@ -190,6 +190,8 @@ same run-csv/model.safetensors model.safetensors
 # --- bench
 ok "$ELBOW" bench --task train --batch 4 --repeats 2 --data 9 --threads 1
 says '^training step, batch 4 '
+ok "$ELBOW" bench --task ais --batch 4 --samples 3 --repeats 2 --data 9
+says '^AIS, batch 4 x 3, a temperature '
 ok "$ELBOW" bench --task encode --batch 4 --repeats 2 --data 9 --json
 json
 printf '%s\n' '{"task":"describe"}' '{"task":"svi","batch":2,"steps":2,"repeats":2,"threads":1}' '{"task":"none"}' '[' |
