@@ -262,7 +262,7 @@ static void test_json(void **state)
 typedef struct stopper {
     int64_t after; /* data; ANY: never */
     int64_t first; /* data that were done when it was first called */
-    bool called;
+    bool called, reached;
 } stopper;
 
 static elb_status stop(void *user, const elb_progress *p)
@@ -270,14 +270,16 @@ static elb_status stop(void *user, const elb_progress *p)
     stopper *s = user;
     if (!s->called) s->first = p->done;
     s->called = true;
-    return s->after != ANY && p->done >= s->after ? ELB_INTERRUPTED : ELB_OK;
+    return s->reached ? ELB_INTERRUPTED : ELB_OK;
 }
 
 /* Progress is told some ten times a second: now it is due. */
 static void dawdle(void *user, const elb_datum_estimate *datum)
 {
-    const stopper *s = user;
-    if (datum->index + 1 == s->after) usleep(150000);
+    stopper *s = user;
+    if (datum->index + 1 != s->after) return;
+    s->reached = true;
+    usleep(150000);
 }
 
 static void stop_after(elb_evaluate_settings *how, stopper *s, int64_t after)
