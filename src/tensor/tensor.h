@@ -110,9 +110,9 @@ void elb_weight_range(const elb_tensor *w, int64_t tile, int64_t *begin, int64_t
 /* --- ops: shapes in the comments; S samples, B batch, n any width ------------------------------------------------------ */
 /* act(x W^T + b): x [..,n], W [m,n], b [m] or NULL -> [..,m] */
 elb_tensor *elb_linear(elb_tape *t, elb_tensor *x, elb_tensor *w, elb_tensor *b, elb_activation act);
-/* The same with every datum's own weights: x [..,B,n], w [B,P] -> [..,B,m]. Row b of w holds, from column `at` on, W_b [m,n]
- * and then b_b [m]. */
-elb_tensor *elb_linear_each(elb_tape *t, elb_tensor *x, elb_tensor *w, int64_t at, int64_t m, elb_activation act);
+/* The same with every datum's own weights: x [..,B,n], w [B,P] -> [..,B,out]. Row b of w holds, from column `at` on, W_b
+ * [out,n] and then b_b [out]. */
+elb_tensor *elb_linear_each(elb_tape *t, elb_tensor *x, elb_tensor *w, int64_t at, int64_t out, elb_activation act);
 /* The same for `groups` layers side by side, each with columns of its own: x [..,groups*n], W [groups*m,n],
  * b [groups*m] or NULL -> [..,groups*m] */
 elb_tensor *elb_grouped_linear(elb_tape *t, elb_tensor *x, elb_tensor *w, elb_tensor *b, int64_t groups,
