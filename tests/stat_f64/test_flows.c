@@ -259,8 +259,9 @@ static void integral_check(const char *settings)
     elb_real *eps = calloc((size_t)SIDE * SIDE * 2, sizeof *eps);
     double sum = 0;
     for (int i = 0; i < SIDE * SIDE; i++) {
-        eps[2 * i] = (elb_real)(-6 + 12.0 * (i / SIDE) / (SIDE - 1));
-        eps[2 * i + 1] = (elb_real)(-6 + 12.0 * (i % SIDE) / (SIDE - 1));
+        int row = i / SIDE, column = i % SIDE;
+        eps[2 * i] = (elb_real)(-6 + 12.0 * row / (SIDE - 1));
+        eps[2 * i + 1] = (elb_real)(-6 + 12.0 * column / (SIDE - 1));
     }
     elb_draw d = flow_draw(&f, eps, (int64_t)SIDE * SIDE);
     for (int i = 0; i < SIDE * (SIDE - 1); i++) {
