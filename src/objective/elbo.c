@@ -16,16 +16,6 @@ static elb_log_q elbo_log_q(const elb_objective *o, bool closed)
     return o->options.gradient == ELB_GRADIENT_PLAIN ? ELB_LOG_Q_FULL : ELB_LOG_Q_SAMPLE;
 }
 
-/* What the KL costs per datum, [B]. */
-static elb_tensor *elbo_penalty(const elb_objective *o, elb_tape *t, const elb_loss *l, const elb_draw *d)
-{
-    elb_tensor *kl = l->kl;
-    if (o->options.warmup == ELB_WARMUP_KL && o->beta < 1) return elb_affine(t, kl, o->beta, 0);
-    if (o->options.warmup == ELB_WARMUP_ENTROPY && o->beta < 1)
-        return elb_sub(t, kl, elb_affine(t, elb_draw_mean(t, d, d->log_q), 1 - o->beta, 0));
-    return kl;
-}
-
 elb_loss elb_elbo_at(const elb_objective *o, elb_tape *t, elb_model *m, elb_posterior *q, elb_tensor *x,
                      elb_tensor *lambda, const elb_noise *noise)
 {
@@ -38,7 +28,8 @@ elb_loss elb_elbo_at(const elb_objective *o, elb_tape *t, elb_model *m, elb_post
         l.kl_coordinate = q->type->kl_to_prior(q, t, closed ? lambda : elb_stop_gradient(t, lambda));
     l.kl = closed ? elb_sum_last(t, l.kl_coordinate)
                   : elb_draw_mean(t, &d, elb_sub(t, d.log_q, elb_model_log_prior(m, t, d.z)));
-    l.loss = elb_mean_all(t, elb_sub(t, elbo_penalty(o, t, &l, &d), l.reconstruction));
+    elb_tensor *log_q = d.log_q != NULL ? elb_draw_mean(t, &d, d.log_q) : NULL;
+    l.loss = elb_mean_all(t, elb_sub(t, elb_objective_penalty(o, t, l.kl, log_q), l.reconstruction));
     return l;
 }
 

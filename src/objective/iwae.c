@@ -26,10 +26,7 @@ static elb_loss iwae_loss(const elb_objective *o, elb_tape *t, elb_model *m, elb
     if (dreg) d.log_q = q->type->log_density(q, t, fixed, z);
     l.reconstruction = elb_model_log_likelihood(m, t, x, z);
     l.kl = elb_sub(t, d.log_q, elb_model_log_prior(m, t, z));
-    elb_tensor *penalty = l.kl;
-    if (o->options.warmup == ELB_WARMUP_KL && o->beta < 1) penalty = elb_affine(t, l.kl, o->beta, 0);
-    if (o->options.warmup == ELB_WARMUP_ENTROPY && o->beta < 1)
-        penalty = elb_sub(t, l.kl, elb_affine(t, d.log_q, 1 - o->beta, 0));
+    elb_tensor *penalty = elb_objective_penalty(o, t, l.kl, d.log_q);
     elb_tensor *log_weight = elb_sub(t, l.reconstruction, penalty);
     if (dreg)
         elb_scale_gradient_by(

@@ -1,8 +1,8 @@
 /* objective_options.c - the keys of "objective". */
 #include "objective/objective_options.h"
 
-static const char *const objective_types[] = {"elbo", "iwae", "gp", "savi",
-                                              NULL}; /* in the order of elb_objective_types */
+static const char *const objective_types[] = {"elbo",   "iwae", "gp", "savi",
+                                              "recmix", "bvi",  NULL}; /* in the order of elb_objective_types */
 static const char *const objective_kl_forms[] = {"closed", "sampled", NULL};
 static const char *const objective_gradients[] = {"plain", "stl", "dreg", NULL};
 static const char *const objective_warmups[] = {"none", "kl", "entropy", NULL};
@@ -85,5 +85,39 @@ const elb_option elb_objective_option_table[] = {
      .help = "How far savi moves the local parameters for a difference of gradients: the Euclidean norm for the datum "
              "that is "
              "moved most."},
+    {.name = "pretrain",
+     .kind = ELB_OPTION_REAL,
+     .offset = offsetof(elb_objective_options, pretrain),
+     .fallback = "0",
+     .min = 0,
+     .max = 0.99,
+     .help =
+         "Share of the epochs, at the start, in which recmix and bvi train a mixture's first component alone, as a VAE "
+         "with as many samples; the others start from it."},
+    {.name = "recursion",
+     .kind = ELB_OPTION_REAL,
+     .offset = offsetof(elb_objective_options, recursion),
+     .fallback = "0.33",
+     .min = 0,
+     .max = 1,
+     .help =
+         "Share of the epochs after that in which recmix and bvi train each component against those before it; in the "
+         "rest all are trained together on the mixture's ELBO."},
+    {.name = "clip_kl",
+     .kind = ELB_OPTION_REAL,
+     .offset = offsetof(elb_objective_options, clip_kl),
+     .fallback = "3",
+     .min = 0,
+     .max = 1e6,
+     .help =
+         "Largest log ratio in nats, of either sign, by which recmix and bvi credit a component for being unlike those "
+         "before it."},
+    {.name = "nu",
+     .kind = ELB_OPTION_REAL,
+     .offset = offsetof(elb_objective_options, nu),
+     .fallback = "1",
+     .min = 0,
+     .max = 1e6,
+     .help = "Factor of the entropy that bvi adds for every component after the first."},
     {.name = NULL},
 };

@@ -22,6 +22,10 @@ typedef struct elb_objective_options {
     int encoder;          /* elb_savi_encoder: savi only, like the next two */
     int difference;       /* elb_difference */
     double radius;        /* how far lambda is moved for a difference of gradients */
+    double pretrain;      /* recmix, bvi: share of training in which the first component is alone */
+    double recursion;     /* recmix, bvi: share of the rest in which components are trained against those before */
+    double clip_kl;       /* recmix, bvi: largest log ratio */
+    double nu;            /* bvi: factor of the entropy */
 } elb_objective_options;
 
 extern const elb_option elb_objective_option_table[];

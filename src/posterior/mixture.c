@@ -237,14 +237,21 @@ static elb_draw mixture_sample(elb_posterior *q, elb_tape *t, elb_tensor *lambda
 }
 
 /* sum_m a_m E_q_m: every component is sampled, and its samples share its weight. */
+elb_draw elb_mixture_draw(elb_posterior *q, elb_tape *t, elb_mixture mix, const elb_noise *noise)
+{
+    if (mix.components == NULL) return (elb_draw){NULL, NULL, NULL};
+    int64_t order = mixture_order(q);
+    elb_tensor *eps = elb_noise_normal(t, noise, mix.components->rows, order * q->latent, MIXTURE_NOISE);
+    return (elb_draw){elb_mixture_strata(t, mix.components, order, eps), NULL,
+                      elb_mixture_log_share(t, mix.logits, noise->samples)};
+}
+
 static elb_draw mixture_strata(elb_posterior *q, elb_tape *t, elb_tensor *lambda, const elb_noise *noise,
                                elb_log_q log_q)
 {
     if (lambda == NULL) return (elb_draw){NULL, NULL, NULL};
     elb_mixture mix = elb_mixture_of(q, t, lambda);
-    elb_tensor *eps = elb_noise_normal(t, noise, lambda->rows, mixture_order(q) * q->latent, MIXTURE_NOISE);
-    elb_draw d = {elb_mixture_strata(t, mix.components, mixture_order(q), eps), NULL,
-                  elb_mixture_log_share(t, mix.logits, noise->samples)};
+    elb_draw d = elb_mixture_draw(q, t, mix, noise);
     d.log_q = mixture_log_q(t, mix, d.z, log_q);
     return d;
 }

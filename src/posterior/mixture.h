@@ -21,6 +21,8 @@ bool elb_posterior_is_mixture(const elb_posterior *q);
 elb_mixture elb_mixture_of(elb_posterior *q, elb_tape *t, elb_tensor *lambda);
 /* The same from x; the weights' gradient does not reach the encoders. */
 elb_mixture elb_mixture_encode(elb_posterior *q, elb_tape *t, elb_tensor *x);
+/* noise->samples of every component, with their shares and without log q (see elb_posterior_type.strata). */
+elb_draw elb_mixture_draw(elb_posterior *q, elb_tape *t, elb_mixture mix, const elb_noise *noise);
 /* The first component alone, as a posterior of the family ffg over the same parameters. Borrowed from q. */
 elb_posterior *elb_mixture_first(elb_posterior *q);
 /* How many rows of parameter `index` belong to the first `components` components. */

@@ -8,13 +8,13 @@
     "likelihood: {type: bernoulli}\n"                                                                                  \
     "posterior: {type: ffg, hidden: [200, 200], activation: tanh}\n"
 /* What the method presets share: network and likelihood by the data. */
-#define PRESETS_ANY                                                                                                    \
+#define PRESETS_NETWORK                                                                                                \
     "data: {binarise: auto}\n"                                                                                         \
     "model: {latent: auto, hidden: [200, 200], activation: tanh}\n"                                                    \
     "likelihood: {type: auto}\n"                                                                                       \
     "optimizer: {type: adam, rate: 1e-3, beta1: 0.9, beta2: 0.999, epsilon: 1e-8}\n"                                   \
-    "schedule: {type: constant}\n"                                                                                     \
     "train: {epochs: auto, batch: 100, output_bias: true}\n"
+#define PRESETS_ANY PRESETS_NETWORK "schedule: {type: constant}\n"
 /* Burda et al. 2016 (arXiv 1509.00519), section 5 and its published code. */
 #define PRESETS_BURDA                                                                                                  \
     PRESETS_PAPER                                                                                                      \
@@ -25,6 +25,13 @@
 
 #define PRESETS_ELBO "objective: {type: elbo, samples: 1, kl: closed, gradient: plain, warmup: none}\n"
 #define PRESETS_FLOW(keys) "posterior: {" keys ", hidden: [200, 200], activation: tanh}\n" PRESETS_ELBO
+
+/* From scratch in one run: half of it a VAE with as many samples, whose encoder then becomes the components. */
+#define PRESETS_MIXTURE(keys)                                                                                          \
+    PRESETS_NETWORK "posterior: {type: mixture, order: 4, trunk: separate, weights: uniform, start: copies, "          \
+                    "jitter: 0.005, hidden: [200, 200], activation: tanh}\n"                                           \
+                    "objective: {" keys ", samples: 1, gradient: plain, warmup: none, pretrain: 0.5}\n"                \
+                    "schedule: {type: cosine, final_rate: 0.1}\n"
 
 static const elb_preset presets_list[] = {
     {"avi",
@@ -82,6 +89,12 @@ static const elb_preset presets_list[] = {
      PRESETS_ANY "posterior: {type: ffg, hidden: [200, 200], activation: tanh}\n"
                  "refine: {steps: 4, method: momentum, rate: 0.01, momentum: 0.5, clip: 35, start: encoder}\n"
                  "objective: {type: savi, encoder: through, samples: 1, kl: closed, gradient: plain, warmup: none}\n"},
+    {"recmix", "recursive mixture inference: 4 components, half of the epochs a VAE, then recursion, then all together",
+     PRESETS_MIXTURE("type: recmix, recursion: 0.33, clip_kl: 3")},
+    {"me", "mixture of 4 components trained together: half of the epochs a VAE, then copies of its encoder",
+     PRESETS_MIXTURE("type: recmix, recursion: 0, clip_kl: 3")},
+    {"bvi", "boosting variational inference: as recmix, with an entropy in the recursion",
+     PRESETS_MIXTURE("type: bvi, recursion: 0.33, clip_kl: 3, nu: 1")},
     {NULL, NULL, NULL},
 };
 

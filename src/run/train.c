@@ -109,10 +109,30 @@ static void train_enter_stage(elb_trainer *t)
         elb_optimizer_reset(&t->optimizer);
 }
 
-static void train_warm(elb_trainer *t, int64_t step)
+/* Sets the objective to the step that comes after `total`. */
+static void train_warm(elb_trainer *t, int64_t total)
 {
-    elb_objective_warm(&t->objective, (double)t->at.epoch + (double)step / (double)t->steps,
+    elb_objective_warm(&t->objective, (double)(total / t->steps) + (double)(total % t->steps) / (double)t->steps,
                        (double)t->config->train.epochs);
+}
+
+/* Sets the objective to the next step, the first of a phase perhaps. */
+static elb_status train_enter_phase(elb_trainer *t)
+{
+    int64_t before = t->objective.phase;
+    train_warm(t, t->at.total);
+    if (t->objective.phase == before) return ELB_OK;
+    elb_optimizer_reset(&t->optimizer);
+    ELB_TRY(elb_objective_enter(&t->objective, t->vae->posterior, before, (uint64_t)t->config->top.seed));
+    return elb_trainer_log(
+        t, "phase",
+        json_pack("{s:s,s:I}", "name", elb_objective_phase_name(&t->objective), "step", (json_int_t)t->at.total));
+}
+
+/* Before the posterior is used or kept. */
+static elb_status train_settle(elb_trainer *t)
+{
+    return elb_objective_settle(&t->objective, t->vae->posterior, (uint64_t)t->config->top.seed);
 }
 
 static elb_status train_tell(elb_trainer *t)
@@ -134,6 +154,7 @@ static bool train_checkpoint_due(const elb_trainer *t)
 static elb_status train_checkpoint(elb_trainer *t)
 {
     t->checkpointed = elb_clock();
+    ELB_TRY(train_settle(t));
     return elb_checkpoint_write(t);
 }
 
@@ -142,12 +163,13 @@ static elb_status train_epoch(elb_trainer *t)
 {
     int64_t n = elb_dataset_count(t->data), batch = t->config->train.batch;
     elb_permutation((uint64_t)t->config->top.seed, (uint32_t)t->at.epoch, n, t->order);
-    if (t->at.step == t->steps) train_warm(t, t->steps - 1); /* stopped after the last step: its beta is to be logged */
+    if (t->at.step == t->steps)
+        train_warm(t, t->at.total - 1); /* stopped after the last step: its beta is to be logged */
     while (t->at.step < t->steps) {
         double from = elb_clock();
         int64_t first = t->at.step * batch;
-        train_warm(t, t->at.step);
         train_enter_stage(t);
+        ELB_TRY(train_enter_phase(t));
         elb_status status = train_step(t, first, n - first < batch ? n - first : batch);
         if (status != ELB_OK)
             return elb_fail_in(t->context, status, "step %lld (epoch %lld)", (long long)t->at.total + 1,
@@ -166,6 +188,7 @@ static elb_status train_all(elb_trainer *t)
 {
     while (!elb_trainer_done(t)) {
         ELB_TRY(train_epoch(t));
+        ELB_TRY(train_settle(t));
         ELB_TRY(elb_epoch_finish(t));
         int64_t every = t->config->train.checkpoint_epochs;
         if (every > 0 && t->at.epoch % every == 0) ELB_TRY(train_checkpoint(t));
