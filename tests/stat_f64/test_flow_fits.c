@@ -179,8 +179,8 @@ static void test_correlated_posterior(void **state)
     exact_check("posterior.type=aux_flow posterior.flow_steps=2 posterior.flow_hidden=8", log_p, 0.002);
 }
 
-/* log p of every datum minus the bound that its local parameters give: less than the best of Gaussians without a
- * correlation has, whose gap is the same for any x. */
+/* Of every datum, log p minus the bound that its local parameters give. The best Gaussian without a correlation leaves
+ * `gap`, whatever x. */
 static void exact_gaps(support_vae *v, elb_real *lambda)
 {
     enum { SAMPLES = 20000 };
