@@ -4,6 +4,7 @@
 #include <stdio.h>
 
 #include "base/file.h"
+#include "run/progress.h"
 #include "study/cell.h"
 #include "study/summary.h"
 
@@ -59,6 +60,14 @@ static elb_status compare_write(const compare_job *j, bool all, char **table)
     return status;
 }
 
+/* The status of work on a cell; the sentence of a failure says whose it is. */
+static elb_status compare_named(const compare_job *j, const elb_cell *cell, elb_status status)
+{
+    if (status == ELB_OK) return ELB_OK;
+    return elb_fail_in(j->grid->context, status, "%s, seed %lld", j->grid->plan->methods[cell->method].name,
+                       (long long)cell->seed);
+}
+
 static elb_status compare_work(compare_job *j, elb_cell *cell)
 {
     ELB_TRY(elb_cell_train(j->grid, cell, compare_progress, j));
@@ -81,18 +90,29 @@ static elb_status compare_cell(compare_job *j, elb_cell *cell)
 }
 
 /* Times are taken one after the other when all else is done: they are to be compared. */
+static elb_status compare_time(const compare_job *j)
+{
+    const elb_grid *g = j->grid;
+    elb_reporter reporter =
+        elb_reporter_start(j->settings->progress, j->settings->user, "timing inference", 0, g->count);
+    elb_status status = ELB_OK;
+    for (int64_t i = 0; i < g->count && status == ELB_OK; i++) {
+        if (g->cells[i].done) status = compare_named(j, &g->cells[i], elb_cell_time(g, &g->cells[i]));
+        if (status == ELB_OK) status = elb_reporter_update(&reporter, i + 1);
+    }
+    return status == ELB_OK ? elb_reporter_finish(&reporter, g->count) : status;
+}
+
 static elb_status compare_all(compare_job *j, char **table)
 {
     elb_grid *g = j->grid;
-    for (int timed = 0; timed < 2; timed++)
-        for (int64_t i = 0; i < g->count; i++) {
-            elb_cell *cell = &g->cells[i];
-            const char *name = g->plan->methods[cell->method].name;
-            snprintf(j->where, sizeof j->where, "%lld/%lld %s/%lld", (long long)i + 1, (long long)g->count, name,
-                     (long long)cell->seed);
-            elb_status status = !timed ? compare_cell(j, cell) : cell->done ? elb_cell_time(g, cell) : ELB_OK;
-            if (status != ELB_OK) return elb_fail_in(g->context, status, "%s, seed %lld", name, (long long)cell->seed);
-        }
+    for (int64_t i = 0; i < g->count; i++) {
+        elb_cell *cell = &g->cells[i];
+        snprintf(j->where, sizeof j->where, "%lld/%lld %s/%lld", (long long)i + 1, (long long)g->count,
+                 g->plan->methods[cell->method].name, (long long)cell->seed);
+        ELB_TRY(compare_named(j, cell, compare_cell(j, cell)));
+    }
+    ELB_TRY(compare_time(j));
     return compare_write(j, true, table);
 }
 

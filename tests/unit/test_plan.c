@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "run/folder.h"
 #include "study/grid.h"
 
 static const char whole[] = "title: 'A title'\n"
@@ -232,11 +233,38 @@ static void test_page(void **state)
     free(page);
 }
 
+/* The plans of papers/compare make grids. */
+static void test_papers(void **state)
+{
+    (void)state;
+    elb_context *c = support_context(NULL);
+    elb_names names;
+    assert_int_equal(elb_folder_list(c, ELB_TEST_FOLDER "/../papers/compare", "", ".yaml", &names), ELB_OK);
+    assert_true(names.count > 0);
+    for (int64_t i = 0; i < names.count; i++) {
+        elb_plan *plan;
+        elb_grid *g;
+        assert_int_equal(elb_plan_create(c, &plan), ELB_OK);
+        elb_status status = elb_plan_load(plan, names.at[i]);
+        if (status == ELB_OK) status = elb_grid_create(plan, "out", &g);
+        if (status != ELB_OK) fail_msg("%s: %s", names.at[i], elb_context_message(c));
+        elb_grid_destroy(g);
+        elb_plan_destroy(plan);
+    }
+    elb_names_reset(c, &names);
+    support_context_end(c, NULL);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_whole),         cmocka_unit_test(test_grid), cmocka_unit_test(test_parse_refusals),
-        cmocka_unit_test(test_grid_refusals), cmocka_unit_test(test_page), cmocka_unit_test(test_nth_allocation_fails),
+        cmocka_unit_test(test_whole),
+        cmocka_unit_test(test_grid),
+        cmocka_unit_test(test_parse_refusals),
+        cmocka_unit_test(test_grid_refusals),
+        cmocka_unit_test(test_page),
+        cmocka_unit_test(test_papers),
+        cmocka_unit_test(test_nth_allocation_fails),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
