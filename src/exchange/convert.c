@@ -99,15 +99,16 @@ static elb_status convert_variance(convert_job *j, const double *sd)
 {
     elb_likelihood_options *likelihood = &j->map->config->likelihood;
     const elb_map_net *says = j->decoder.says;
-    double *numbers = NULL;
+    double *numbers;
     bool fixed = likelihood->variance == ELB_VARIANCE_FIXED, equal = true;
     j->log_variance = elb_arena_alloc(j->foreign.arena, j->data, sizeof(double));
     if (!j->log_variance) return ELB_MEMORY;
-    elb_status status = fixed ? ELB_OK : elb_foreign_values(&j->foreign, says->scale, 1, j->data, &numbers);
+    elb_status status = elb_foreign_values(&j->foreign, fixed ? "0" : says->scale, 1, j->data, &numbers);
     if (status != ELB_OK) return elb_map_blame(j->map, "decoder.scale", status);
     for (int64_t d = 0; d < j->data; d++) {
         double l = fixed ? likelihood->log_variance : convert_log_variance(says, numbers[d]);
-        if (!isfinite(l)) return elb_net_refuse(&j->decoder, "scale", "%g is no %s", numbers[d], "variance");
+        if (!isfinite(l))
+            return elb_net_refuse(&j->decoder, "scale", "holds %g, of which no variance can be made", numbers[d]);
         j->log_variance[d] = l + 2 * log(sd[d]);
         equal = equal && j->log_variance[d] == j->log_variance[0];
     }

@@ -21,8 +21,9 @@ typedef struct check_job {
     elb_context *context;
     elb_vae *vae;
     const elb_map *map;
-    elb_foreign *from; /* where the tensors lie; or */
-    char *npz;         /* the bytes of an NPZ file */
+    elb_foreign *from; /* where the tensors lie: the weights' file or `other`; or */
+    elb_foreign other;
+    char *npz; /* the bytes of an NPZ file */
     int64_t npz_size;
     elb_arena *arena;
     elb_tape *tape;
@@ -162,7 +163,8 @@ static elb_status check_block(check_job *j, int64_t first, int64_t b, elb_real *
 
 static elb_status check_all(check_job *j)
 {
-    int64_t block = CHECK_ROWS / j->samples > 1 ? CHECK_ROWS / j->samples : 1, latent = elb_vae_latent_size(j->vae);
+    int64_t block = 1, latent = elb_vae_latent_size(j->vae);
+    while (2 * block * j->samples <= CHECK_ROWS) block *= 2;
     elb_real *eps = elb_arena_alloc(j->arena, j->samples * block * latent, sizeof *eps);
     uint64_t *datum = elb_arena_alloc(j->arena, block, sizeof *datum);
     if (!eps || !datum) return ELB_MEMORY;
@@ -196,11 +198,10 @@ static elb_status check_from_npz(check_job *j, const char *path)
 
 static elb_status check_from_safetensors(check_job *j, const char *path)
 {
-    elb_foreign other;
-    elb_status status = elb_foreign_open(j->context, path, &other);
-    j->from = &other;
+    elb_status status = elb_foreign_open(j->context, path, &j->other);
+    j->from = &j->other;
     if (status == ELB_OK) status = check_run(j);
-    elb_foreign_close(&other);
+    elb_foreign_close(&j->other);
     return status;
 }
 

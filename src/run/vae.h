@@ -26,8 +26,6 @@ struct elb_vae {
  * `rank`. */
 elb_status elb_vae_create_blank(elb_context *c, const elb_config *config, int rank, const int64_t shape[3],
                                 elb_vae **vae);
-/* ELB_MODEL, naming the tensor, where a parameter is not finite. */
-elb_status elb_vae_check_finite(const elb_vae *vae);
 /* The parameter blocks, decoder's first. */
 elb_params *elb_vae_block(const elb_vae *vae, int block);
 int64_t elb_vae_tensor_count(const elb_vae *vae);

@@ -201,8 +201,8 @@ static void test_refused_variance(void **state)
         {"predicted", "  scale: mu\n", "decoder.scale: layer 'mu' gives 2 values, but there are 4 means"},
         {"predicted", "  scale: fc4\n  scale_is: softplus_sd\n", "decoder.scale_is: of a decoder's layer"},
         {"pixel", "  scale: three\n", "decoder.scale: tensor 'three' has 3 numbers"},
-        {"scalar", "  scale: zero\n  scale_is: variance\n", "decoder.scale: 0 is no variance"},
-        {"scalar", "  scale: zero\n  scale_is: sd\n", "decoder.scale: 0 is no variance"},
+        {"scalar", "  scale: zero\n  scale_is: variance\n", "decoder.scale: holds 0, of which no variance"},
+        {"scalar", "  scale: zero\n  scale_is: sd\n", "decoder.scale: holds 0, of which no variance"},
     };
     (void)state;
     world *w = world_begin();
