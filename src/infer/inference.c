@@ -3,6 +3,9 @@
 #include <math.h>
 #include <string.h>
 
+#include "infer/gate.h"
+#include "posterior/mixture.h"
+
 enum {
     INFERENCE_BATCH = 128, /* data encoded together */
     INFERENCE_DRAWS = 64   /* of z, for the moments of a family that does not tell them */
@@ -64,6 +67,8 @@ static elb_status inference_encode(elb_inference *i, int64_t count, const uint64
     ELB_TRY(elb_tape_reset(i->tape));
     elb_tensor *in = elb_leaf(i->tape, "data", x, NULL, 2, (int64_t[]){count, i->model->data});
     elb_tensor *out = elb_encode(i->posterior, i->tape, in);
+    bool gated = i->options.gate == ELB_REFINE_BEST_COMPONENT;
+    if (gated && !elb_tape_failed(i->tape)) return elb_gate_best(i->model, i->posterior, i->tape, in, out, lambda);
     if (i->own != NULL && !elb_tape_failed(i->tape))
         return i->posterior->type->log_variance != NULL ? inference_keep_moments(i, out, lambda)
                                                         : inference_draw_moments(i, count, datum, out, lambda);
@@ -123,9 +128,13 @@ static elb_status inference_change_family(elb_inference *i)
     return elb_posterior_declare(i->context, &options, q->data, q->latent, &i->own);
 }
 
-/* One component of a mixture for each datum: the one with the best log p(x|z at its mean) - KL. */
+/* One component of a mixture for each datum: a Gaussian. */
 static elb_status inference_gate(elb_inference *i)
 {
+    if (i->options.start == ELB_REFINE_FROM_ZERO)
+        return elb_fail(i->context, ELB_USAGE,
+                        "refine.gate=best chooses among encoded components: set refine.start=encoder");
+    if (elb_posterior_is_mixture(i->posterior)) return inference_change_family(i);
     return elb_fail(i->context, ELB_USAGE,
                     "refine.gate=best chooses among the components of a mixture, and the posterior %s is none; set "
                     "refine.gate=none",
@@ -136,8 +145,10 @@ static elb_status inference_open(elb_inference *i)
 {
     ELB_TRY(elb_tape_create(i->context, &i->tape));
     elb_tape_fix_rows(i->tape);
-    if (i->options.gate == ELB_REFINE_BEST_COMPONENT) ELB_TRY(inference_gate(i));
-    if (i->options.family == ELB_REFINE_FFG) ELB_TRY(inference_change_family(i));
+    if (i->options.gate == ELB_REFINE_BEST_COMPONENT)
+        ELB_TRY(inference_gate(i));
+    else if (i->options.family == ELB_REFINE_FFG)
+        ELB_TRY(inference_change_family(i));
     if (i->options.steps == 0) return ELB_OK;
     ELB_TRY(elb_refiner_create(i->model, elb_inference_family(i), &i->options, &i->refiner));
     elb_refiner_fix_rows(i->refiner);

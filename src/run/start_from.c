@@ -78,6 +78,13 @@ static elb_status start_check_config(const start_source *s, const elb_vae *v)
     if (status == ELB_OK)
         status = start_check_activation(s->context, "posterior.activation", theirs->posterior.activation,
                                         v->config->posterior.activation);
+    if (status == ELB_OK && theirs->posterior.ffg_scale != v->config->posterior.ffg_scale)
+        status =
+            elb_fail(s->context, ELB_MODEL, "its encoder was trained with another posterior.ffg_scale: set the same");
+    if (status == ELB_OK && elb_posterior_is_mixture(v->posterior) &&
+        theirs->posterior.ffg_scale != ELB_FFG_LOG_VARIANCE)
+        status = elb_fail(s->context, ELB_MODEL,
+                          "its encoder does not give log-variances (posterior.ffg_scale), as a mixture's does");
     elb_config_destroy(theirs);
     return status;
 }

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "infer/importance.h"
+#include "infer/inference.h"
 #include "posterior/mixture.h"
 
 enum { D = 5, B = 4, Z = 2, M = 3 };
@@ -184,13 +185,66 @@ static void test_likelihood(void **state)
     support_assert_near(mean[0], mean[1], 0.01, 0);
 }
 
+/* --- the gate ----------------------------------------------------------------------------------------------------------- */
+
+/* log p(x|mean of component j) - KL of component j, by a VAE whose posterior is that component alone. */
+static double component_score(support_vae *v, const elb_tensor *lambda, int64_t b, int j)
+{
+    double kl = 0;
+    elb_tape *t;
+    elb_real mean[Z];
+    const elb_real *m = lambda->data + b * v->posterior->local + j * 2 * Z;
+    for (int i = 0; i < Z; i++) {
+        kl += 0.5 * (exp((double)m[Z + i]) + (double)(m[i] * m[i]) - 1 - (double)m[Z + i]);
+        mean[i] = m[i];
+    }
+    assert_int_equal(elb_tape_create(v->context, &t), ELB_OK);
+    elb_tensor *x = elb_leaf(t, "data", v->x + b * D, NULL, 2, (int64_t[]){1, D});
+    elb_tensor *fit =
+        elb_model_log_likelihood(v->model, t, x, elb_leaf(t, "mean", mean, NULL, 3, (int64_t[]){1, 1, Z}));
+    assert_int_equal(elb_tape_run(t, NULL), ELB_OK);
+    double score = (double)fit->data[0] - kl;
+    elb_tape_destroy(t);
+    return score;
+}
+
+static void test_gate(void **state)
+{
+    (void)state;
+    elb_context *c = support_context(NULL);
+    support_vae *v = vae_begin(c, "posterior.type=mixture posterior.order=3 refine.gate=best");
+    elb_inference *i;
+    elb_real best[B * 2 * Z];
+    int chosen[M] = {0};
+    assert_int_equal(elb_inference_create(c, v->model, v->posterior, &v->config->refine, 1, &i), ELB_OK);
+    assert_string_equal(elb_inference_family(i)->type->name, "ffg");
+    assert_int_equal(elb_inference_run(i, B, v->datum, v->x, best), ELB_OK);
+    elb_tensor *lambda = elb_encode(v->posterior, v->tape, data(v));
+    assert_int_equal(elb_tape_run(v->tape, NULL), ELB_OK);
+    for (int64_t b = 0; b < B; b++) {
+        int at = 0;
+        for (int j = 1; j < M; j++)
+            if (component_score(v, lambda, b, j) > component_score(v, lambda, b, at)) at = j;
+        chosen[at]++;
+        for (int k = 0; k < 2 * Z; k++)
+            support_assert_near((double)best[b * 2 * Z + k],
+                                (double)lambda->data[b * v->posterior->local + at * 2 * Z + k], 1e-6, 1e-6);
+    }
+    assert_true(chosen[0] < B); /* not always the first */
+    elb_inference_destroy(i);
+    v->config->refine.start = ELB_REFINE_FROM_ZERO;
+    assert_int_equal(elb_inference_create(c, v->model, v->posterior, &v->config->refine, 1, &i), ELB_USAGE);
+    support_assert_message(c, "set refine.start=encoder");
+    support_vae_destroy(v);
+    support_context_end(c, NULL);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_one_component),
-        cmocka_unit_test(test_elbo_is_the_weighted_sum),
-        cmocka_unit_test(test_allocation),
-        cmocka_unit_test(test_likelihood),
+        cmocka_unit_test(test_one_component), cmocka_unit_test(test_elbo_is_the_weighted_sum),
+        cmocka_unit_test(test_allocation),    cmocka_unit_test(test_likelihood),
+        cmocka_unit_test(test_gate),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
