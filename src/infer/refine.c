@@ -311,9 +311,11 @@ void elb_refiner_watch(elb_refiner *r, elb_refine_watch_fn watch, void *user)
 int64_t elb_refiner_batch(const elb_refiner *r)
 {
     const elb_mlp *decoder = &r->model->decoder;
-    int64_t width = r->model->data, batch;
+    const elb_posterior *q = r->posterior;
+    int64_t width = r->model->data, samples = r->options.samples, batch;
     for (int64_t i = 0; i < decoder->layers; i++) width += 2 * decoder->layer[i].out; /* values and gradients */
-    width = width * r->options.samples + REFINE_LAMBDAS * r->posterior->local;
+    if (q->type->strata != NULL) samples *= q->local / (2 * q->latent); /* each component has a mean and a variance */
+    width = width * samples + REFINE_LAMBDAS * q->local;
     batch = REFINE_BATCH_BYTES / (width * (int64_t)sizeof(elb_real));
     batch = batch / REFINE_BATCH_LEAST * REFINE_BATCH_LEAST;
     return batch < REFINE_BATCH_LEAST ? REFINE_BATCH_LEAST : batch > REFINE_BATCH_MOST ? REFINE_BATCH_MOST : batch;

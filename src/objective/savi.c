@@ -20,8 +20,9 @@
  * transformations.
  *
  * Differs from source: f is the loss of one datum, and what is clipped is one datum's gradient, so that data do not see each
- * other; there f is the mean of a batch of 50, whose step 1 is 0.02 here, and the whole batch's gradient is clipped. r is
- * relative to u, so that float has digits left, where the source has 1e-5. Of the backward pass lbar alone is clipped.
+ * other; there f is the mean of a batch of 50, whose step 1 is 0.02 here, and the whole batch's gradient is clipped. The
+ * derivative knows of the clipping; there it takes it for the identity, and clips on the way back as well. r is relative to
+ * u, so that float has digits left, where the source has 1e-5.
  *
  * The source's baselines hold lambda_T constant: theta learns by f(lambda_T), and the encoder by f(lambda_0) ("VAE+SVI"), by
  * KL(q_lambda_0 || q_lambda_T) ("VAE+SVI+KL"), here from samples, or not at all, when the steps start at zero ("SVI"). */
@@ -56,7 +57,9 @@ typedef struct savi {
     elb_tensor *data, *start;  /* x and lambda_0 on the encoder's tape */
     elb_tensor *lambda, *f;    /* on the steps' tape; f summed over the data */
     elb_real *path;            /* lambda_0 .. lambda_T, [B,P] each; without derivative lambda_T alone */
+    elb_real *slope;           /* g_0 .. g_(T-1), [B,P] each: masked, not clipped */
     elb_real *u;               /* [B,P]: -u_k on the way there, ubar on the way back */
+    elb_real *v;               /* [B,P]: what of ubar comes to an unclipped g_k */
     elb_real *lbar;            /* [B,P] */
     elb_real *tbar[SAVI_BLOCKS];
     savi_slopes *kept; /* at lambda_0 .. lambda_(T-1) for forward differences, one for central ones */
@@ -93,6 +96,9 @@ static elb_status savi_record(savi *j)
     j->lambda = elb_input(t, "local parameters", true, 2, (int64_t[]){j->count, j->local});
     elb_loss l = elb_elbo_at(&f, t, j->model, j->posterior, x, j->lambda, &noise);
     j->f = elb_named(elb_affine(t, l.loss, (double)j->count, 0), "refined loss");
+    j->slope = savi_array(j, j->how->steps * j->all);
+    j->u = savi_array(j, j->all);
+    j->v = savi_array(j, j->all);
     int64_t kept = savi_is_central(j) ? 1 : j->how->steps;
     j->kept = elb_tape_alloc(t, kept, sizeof *j->kept);
     for (int64_t k = 0; j->kept != NULL && k < kept; k++) {
@@ -102,12 +108,12 @@ static elb_status savi_record(savi *j)
     return elb_tape_failed(t) ? elb_tape_run(t, NULL) : ELB_OK;
 }
 
-/* f's gradients at lambda_k + r ubar, into j->lambda and the blocks. */
+/* f's gradients at lambda_k + r v, into j->lambda and the blocks. */
 static elb_status savi_run(savi *j, int64_t k, double r)
 {
     j->draw = (uint32_t)(k * j->how->samples);
     memcpy(j->lambda->data, j->path + k * j->all, (size_t)j->all * sizeof *j->path);
-    if (r != 0) j->kernels->axpy(j->all, (elb_real)r, j->u, j->lambda->data);
+    if (r != 0) j->kernels->axpy(j->all, (elb_real)r, j->v, j->lambda->data);
     elb_status status = elb_tape_run(j->state->steps, j->f);
     return status == ELB_OK ? ELB_OK : elb_fail_in(j->o->context, status, "refinement step %lld", (long long)k + 1);
 }
@@ -144,22 +150,35 @@ static elb_status savi_forward(savi *j)
             step.gradient_scale = elb_refine_limit(j->kernels, j->state->mark, j->how->clip, j->local, g);
             j->kernels->sgd(&step, j->local, next + i, g, j->u + i);
         }
+        memcpy(j->slope + k * j->all, j->lambda->grad, (size_t)j->all * sizeof *j->slope);
     }
     return ELB_OK;
 }
 
-/* The largest of the data's |ubar|. */
+/* Takes one datum's ubar back through mask and clip, in place. What was clipped passes at its scale, but not along its
+ * direction: d(c g/|g|) = c/|g| (1 - g g'/|g|^2) dg. */
+static void savi_unclip(const savi *j, const elb_real *g, elb_real *v)
+{
+    const elb_kernels *k = j->kernels;
+    double clip = j->how->clip, norm = sqrt((double)k->dot(j->local, g, g));
+    if (j->state->mark != NULL) k->mul(j->local, v, j->state->mark, v);
+    if (!(clip > 0 && norm > clip)) return;
+    k->axpy(j->local, (elb_real)(-(double)k->dot(j->local, g, v) / (norm * norm)), g, v);
+    k->axpby(j->local, (elb_real)(clip / norm), v, 0, v);
+}
+
+/* The largest of the data's |v|. */
 static double savi_largest(const savi *j)
 {
     double largest = 0;
     for (int64_t i = 0; i < j->all; i += j->local) {
-        double norm = sqrt((double)j->kernels->dot(j->local, j->u + i, j->u + i));
+        double norm = sqrt((double)j->kernels->dot(j->local, j->v + i, j->v + i));
         if (!(norm <= largest)) largest = norm; /* a NaN comes through */
     }
     return largest;
 }
 
-/* lbar -= H_k ubar, tbar -= J_k ubar. */
+/* lbar -= H_k v, tbar -= J_k v. */
 static elb_status savi_curve(savi *j, int64_t k)
 {
     double largest = savi_largest(j), r = j->o->options.radius / largest, width = r;
@@ -179,19 +198,14 @@ static elb_status savi_curve(savi *j, int64_t k)
 
 static elb_status savi_backward(savi *j)
 {
-    const elb_kernels *kernels = j->kernels;
-    double clip = j->how->clip / (double)j->count;
-    memset(j->u, 0, (size_t)j->all * sizeof *j->u);
+    size_t size = (size_t)j->all * sizeof *j->u;
+    memset(j->u, 0, size);
     for (int64_t k = j->how->steps - 1; k >= 0; k--) {
-        kernels->axpy(j->all, (elb_real)elb_refine_rate(j->how, k), j->lbar, j->u);
-        for (int64_t i = 0; i < j->all; i += j->local)
-            elb_refine_limit(kernels, j->state->mark, 0, j->local, j->u + i); /* what stays behind has no u */
+        j->kernels->axpy(j->all, (elb_real)elb_refine_rate(j->how, k), j->lbar, j->u);
+        memcpy(j->v, j->u, size);
+        for (int64_t i = 0; i < j->all; i += j->local) savi_unclip(j, j->slope + k * j->all + i, j->v + i);
         ELB_TRY(savi_curve(j, k));
-        for (int64_t i = 0; i < j->all; i += j->local) {
-            elb_real factor = elb_refine_limit(kernels, NULL, clip, j->local, j->lbar + i);
-            if (factor < 1) kernels->axpby(j->local, factor, j->lbar + i, 0, j->lbar + i);
-        }
-        kernels->axpby(j->all, (elb_real)j->how->momentum, j->u, 0, j->u);
+        j->kernels->axpby(j->all, (elb_real)j->how->momentum, j->u, 0, j->u);
     }
     return ELB_OK;
 }
@@ -212,7 +226,6 @@ static elb_status savi_make_room(savi *j)
     elb_tape *t = j->state->steps;
     ELB_TRY(elb_tape_reset(t));
     j->path = savi_array(j, (j->state->refiner != NULL ? 1 : j->how->steps + 1) * j->all);
-    j->u = savi_array(j, j->all);
     j->lbar = savi_array(j, j->all);
     for (int b = 0; b < SAVI_BLOCKS; b++) j->tbar[b] = savi_array(j, j->block[b]->size);
     if (elb_tape_failed(t)) return elb_tape_run(t, NULL);

@@ -83,7 +83,7 @@ static const elb_preset presets_list[] = {
                  "objective: {type: gp, samples: 1, gradient: plain, warmup: none}\n"},
     {"svi", "no encoder: 20 steps of gradient descent with momentum on every datum's q(z|x), from the prior",
      PRESETS_ANY "posterior: {type: ffg, hidden: [200, 200], activation: tanh}\n"
-                 "refine: {steps: 20, method: momentum, rate: 0.05, momentum: 0.5, clip: 35, start: zero}\n"
+                 "refine: {steps: 20, method: momentum, rate: 0.1, decay: 1, momentum: 0.5, clip: 35, start: zero}\n"
                  "objective: {type: savi, samples: 1, kl: closed, gradient: plain, warmup: none}\n"},
     {"savi", "semi-amortised: the encoder's q(z|x) refined by 4 steps, and trained through them",
      PRESETS_ANY "posterior: {type: ffg, hidden: [200, 200], activation: tanh}\n"

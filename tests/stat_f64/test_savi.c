@@ -223,6 +223,8 @@ static void test_networks(void **state)
     static const char *const ways[] = {
         "objective.difference=central objective.radius=1e-4",
         "objective.radius=1e-7",
+        "objective.difference=central objective.radius=1e-4 refine.clip=1.3",
+        "objective.difference=central objective.radius=1e-4 refine.clip=0.4 refine.part=mean",
         "objective.difference=central objective.radius=1e-4 objective.samples=3 refine.samples=2 objective.warmup=kl",
         "objective.difference=central objective.radius=1e-4 objective.kl=sampled refine.part=mean refine.decay=0.6",
         "objective.difference=central objective.radius=1e-4 likelihood.type=gaussian model.activation=elu",
