@@ -193,9 +193,8 @@ const cli_verb verb_compare = {
         "Every method gets the same data, decoder, likelihood and budget, and every seed is a run in "
         "FOLDER/METHOD/seed-N. Runs given as arguments are taken as they are; those that differ in their seed alone "
         "count as one method. A plan in YAML says more: docs/compare.md.\n\n"
-        "Two likelihoods are estimated: by the method's own posterior, and by a Gaussian refined for every datum, "
-        "which "
-        "judges the model and not the proposal. Differences from the reference are paired by datum. Writes "
+        "Two likelihoods are estimated: by the method's own posterior, and after refining it for every datum, "
+        "which judges the model and not the proposal. Differences from the reference are paired by datum. Writes "
         "compare.json, compare.csv and compare.md into FOLDER after every run, and the plot at the end, as compare.svg "
         "and compare.png; the same command goes on where it was stopped.",
     .examples = "elbow compare --data fashion-mnist --methods avi,iaf --epochs 5 --seeds 3 --out compared\n"

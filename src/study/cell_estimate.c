@@ -147,15 +147,17 @@ static elb_status estimate_keep(estimate_job *j, const char *name, elb_cell_esti
 
 /* --- a refined proposal ----------------------------------------------------------------------------------------- */
 
-/* From where the method's own inference starts, a fully factorised Gaussian for every datum. */
+/* From where the method's own inference starts, in its own family: a Gaussian would not fit the posterior of a model that
+ * was trained with a flow. */
 static elb_status estimate_refine(elb_cell_work *work)
 {
     const elb_plan_evaluate *e = &work->grid->plan->evaluate;
     elb_config *config;
     ELB_TRY(elb_config_create(work->grid->context, &config));
-    config->refine.start = work->cell->config->refine.start;
-    config->refine.gate = work->cell->config->refine.gate;
-    config->refine.family = ELB_REFINE_FFG;
+    const elb_refine_options *own = &work->cell->config->refine;
+    config->refine.start = own->start;
+    config->refine.gate = own->gate;
+    config->refine.family = own->family;
     config->refine.steps = e->refine_steps;
     config->refine.rate = e->refine_rate;
     elb_status status = elb_cell_refine_as(work, config);

@@ -101,9 +101,10 @@ static void table_notes(const elb_summary *s, char notes[TABLE_NOTES])
     char refined[256] = "";
     for (int64_t i = 0; i < s->grid->count && first->own.n == 0; i++) first = &s->grid->cells[i];
     if (e->refine_steps > 0)
-        snprintf(refined, sizeof refined,
-                 "; refined q: a Gaussian for every datum after %lld Adam steps, which says what the model deserves",
-                 (long long)e->refine_steps);
+        snprintf(
+            refined, sizeof refined,
+            "; refined q: the same family after %lld Adam steps on every datum, which says what the model deserves",
+            (long long)e->refine_steps);
     snprintf(
         notes, TABLE_NOTES,
         "Nats per datum over %lld %s data, %lld samples each; own q: the method's posterior%s.\n"
