@@ -10,6 +10,7 @@ typedef struct compare_options {
     const char *data, *preset, *methods, *reference, *out;
     cli_list set;
     int64_t epochs, seeds, samples, limit, refine_steps;
+    bool retime;
 } compare_options;
 
 static const cli_option compare_table[] = {
@@ -84,6 +85,12 @@ static const cli_option compare_table[] = {
      .max = 1000000000,
      .help = "Adam steps per datum before the second estimate, which says what the model deserves; 100 by default, 0 "
              "leaves it out."},
+    {.name = "retime",
+     .kind = CLI_FLAG,
+     .offset = offsetof(compare_options, retime),
+     .help =
+         "Measure the times of inference anew. Those that are kept are of the machine as it was, which may have been "
+         "busy."},
     {.name = NULL},
 };
 
@@ -156,7 +163,8 @@ static elb_status compare_print_json(cli *c, const char *folder)
 static elb_status compare_go(cli *c, const compare_options *o, const elb_plan *plan)
 {
     char *table;
-    elb_compare_settings settings = {.folder = o->out, .progress = progress_bar_show, .user = &c->bar};
+    elb_compare_settings settings = {
+        .folder = o->out, .retime = o->retime, .progress = progress_bar_show, .user = &c->bar};
     elb_status status = elb_compare(plan, &settings, &table);
     if (status == ELB_INTERRUPTED || status == ELB_REQUEUE)
         return cli_fail(c, status,

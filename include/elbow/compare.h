@@ -2,6 +2,8 @@
 #ifndef ELBOW_COMPARE_H
 #define ELBOW_COMPARE_H
 
+#include <stdbool.h>
+
 #include <elbow/config.h>
 #include <elbow/progress.h>
 
@@ -28,6 +30,7 @@ ELB_API elb_status elb_plan_add_preset(elb_plan *plan, const char *preset);
 ELB_API elb_status elb_plan_add_run(elb_plan *plan, const char *run);
 typedef struct elb_compare_settings {
     const char *folder;       /* made if need be; <method>/seed-<n>/ are ordinary runs */
+    bool retime;              /* times that an earlier call took are taken anew */
     elb_progress_fn progress; /* NULL: silence. The phase names method, seed and what is being done. */
     void *user;
 } elb_compare_settings;

@@ -135,8 +135,13 @@ elb_status elb_cell_train(const elb_grid *g, elb_cell *cell, elb_progress_fn pro
         ELB_TRY(elb_train(cell->config, &settings, &result));
         ELB_TRY(cell_look(g, cell, &ended));
     }
-    if (cell->source >= 0) cell_settle(cell, g->cells[cell->source].config);
+    const elb_cell *source = cell->source >= 0 ? &g->cells[cell->source] : NULL;
     const elb_cell *before = cell->start >= 0 ? &g->cells[cell->start] : NULL;
+    if (source) {
+        cell_settle(cell, source->config);
+        cell->epochs = source->epochs;
+        cell->train_seconds = source->train_seconds;
+    }
     if (before) cell->epochs += before->epochs;
     if (before) cell->train_seconds += before->train_seconds;
     return ELB_OK;

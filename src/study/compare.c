@@ -121,6 +121,7 @@ elb_status elb_compare(const elb_plan *plan, const elb_compare_settings *setting
     compare_job job = {.settings = settings};
     if (table) *table = NULL;
     ELB_TRY(elb_grid_create(plan, settings->folder, &job.grid));
+    job.grid->retime = settings->retime;
     elb_status status = compare_all(&job, table);
     elb_grid_destroy(job.grid);
     return status;

@@ -38,6 +38,7 @@ typedef struct elb_grid {
     elb_context *context;
     const elb_plan *plan;
     const char *folder;
+    bool retime;       /* kept times are not taken */
     int64_t reference; /* the method that the others are compared with */
     int64_t count;
     elb_cell *cells; /* seed by seed, the methods in the plan's order within each */

@@ -47,6 +47,10 @@ same found expected
 cp stopped/compare.csv before
 ok "$ELBOW" compare plan.yaml --out stopped --threads 1 --progress none
 same stopped/compare.csv before
+ok "$ELBOW" compare plan.yaml --out stopped --threads 1 --progress none --retime
+! cmp -s stopped/compare.csv before || fail 'no time was measured anew'
+what stopped >found
+same found expected
 
 # --- runs as they are: two seeds of one method, and another; nothing is written into them
 ls -l whole/vae/seed-1 >before

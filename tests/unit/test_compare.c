@@ -21,6 +21,7 @@ static const char plan_text[] = "data: synthetic:figure-8\n"
                                 "  vae: {label: 'VAE & co'}\n"
                                 "  fair: {set: {objective.samples: 3}}\n"
                                 "  later: {from: vae, set: {train.epochs: 1}}\n"
+                                "  last: {of: later, set: {refine.steps: 1}}\n"
                                 "  refined: {of: vae, set: {refine.steps: 2}}\n";
 
 static elb_plan *make_plan(elb_context *c)
@@ -136,8 +137,8 @@ typedef struct stopper {
 static elb_status watch(void *user, const elb_progress *p)
 {
     stopper *s = user;
-    s->cell = s->cell || strcmp(p->phase, "1/8 vae/1 training") == 0;
-    s->estimates = s->estimates || strcmp(p->phase, "2/8 fair/1 evaluating, refined q") == 0;
+    s->cell = s->cell || strcmp(p->phase, "1/10 vae/1 training") == 0;
+    s->estimates = s->estimates || strcmp(p->phase, "2/10 fair/1 evaluating, refined q") == 0;
     s->timing += strcmp(p->phase, "timing inference") == 0;
     return ++s->calls == s->stop ? ELB_INTERRUPTED : ELB_OK;
 }
@@ -160,6 +161,7 @@ static void test_numbers(void **state)
     assert_true(number(find(whole, "fair"), "seconds_batch_1") > 0);
     assert_true(number(find(whole, "vae"), "epochs") == 2);
     assert_true(number(find(whole, "later"), "epochs") == 3); /* with those of what it started from */
+    assert_true(number(find(whole, "last"), "epochs") == 3);
     json_decref(whole);
     char *svg = support_file_read(support_path(folder, "compare.svg"), NULL);
     assert_non_null(strstr(svg, ">VAE &amp; co</text>"));
