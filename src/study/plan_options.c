@@ -63,9 +63,8 @@ const elb_option elb_plan_evaluate_table[] = {
      .fallback = "100",
      .min = 0,
      .max = 1e9,
-     .help =
-         "Adam steps on every datum's fully factorised Gaussian before the second likelihood estimate, which says what "
-         "the model deserves; 0 leaves that estimate out."},
+     .help = "Adam steps on every datum's posterior before the second likelihood estimate, which says what the model "
+             "deserves; 0 leaves that estimate out."},
     {.name = "refine_rate",
      .kind = ELB_OPTION_REAL,
      .offset = offsetof(elb_plan_evaluate, refine_rate),
