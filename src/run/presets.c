@@ -87,7 +87,7 @@ static const elb_preset presets_list[] = {
                  "objective: {type: savi, samples: 1, kl: closed, gradient: plain, warmup: none}\n"},
     {"savi", "semi-amortised: the encoder's q(z|x) refined by 4 steps, and trained through them",
      PRESETS_ANY "posterior: {type: ffg, hidden: [200, 200], activation: tanh}\n"
-                 "refine: {steps: 4, method: momentum, rate: 0.01, momentum: 0.5, clip: 35, start: encoder}\n"
+                 "refine: {steps: 4, method: momentum, rate: 0.01, momentum: 0.5, clip: 5, start: encoder}\n"
                  "objective: {type: savi, encoder: through, samples: 1, kl: closed, gradient: plain, warmup: none}\n"},
     {"recmix", "recursive mixture inference: 4 components, half of the epochs a VAE, then recursion, then all together",
      PRESETS_MIXTURE("type: recmix, recursion: 0.33, clip_kl: 3")},

@@ -119,6 +119,43 @@ static void test_same_bits(void **state)
         }
 }
 
+/* A step put off until several runs have given their gradients ends where one that was taken on the way does; nothing moves
+ * before its end, or when a run failed. */
+static void test_deferred(void **state)
+{
+    (void)state;
+    for (int type = 0; elb_optimizer_types[type] != NULL; type++) {
+        world a, b;
+        world_begin(&a, type, 0, 2);
+        world_begin(&b, type, 0, 1);
+        size_t size = (size_t)a.p.size * sizeof(elb_real);
+        elb_real *before = malloc(size);
+        for (int s = 0; s < 3; s++) {
+            step(&a, 0.01, true);
+            memcpy(before, b.p.data, size);
+            for (int failed = s == 1; failed >= 0; failed--) {
+                assert_int_equal(elb_tape_reset(b.t), ELB_OK);
+                elb_optimizer_begin(&b.o, 0.01);
+                if (failed) b.p.grad[0] = 9;
+                elb_optimizer_defer(&b.o);
+                assert_true(b.p.grad[0] == 0);
+                elb_tensor *loss = elb_mean_all(b.t, elb_apply(b.t, ELB_SQUARE, elb_params_leaf(&b.p, b.t, 0)));
+                elb_tensor *bias = elb_mean_all(b.t, elb_apply(b.t, ELB_SQUARE, elb_params_leaf(&b.p, b.t, 1)));
+                assert_int_equal(elb_tape_run(b.t, loss), ELB_OK);
+                assert_int_equal(elb_tape_run(b.t, elb_add(b.t, loss, elb_affine(b.t, bias, 2, 0))), ELB_OK);
+                assert_memory_equal(before, b.p.data, size);
+                assert_int_equal(elb_optimizer_end(&b.o, !failed), ELB_OK);
+                if (failed) assert_memory_equal(before, b.p.data, size);
+                if (failed) b.o.steps--;
+            }
+        }
+        assert_memory_equal(a.p.data, b.p.data, size);
+        free(before);
+        world_end(&a);
+        world_end(&b);
+    }
+}
+
 /* After a reset the same steps follow from the same parameters. */
 static void test_reset(void **state)
 {
@@ -171,8 +208,9 @@ static void test_blocks(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_registry), cmocka_unit_test(test_descends),  cmocka_unit_test(test_same_bits),
-        cmocka_unit_test(test_reset),    cmocka_unit_test(test_unreached), cmocka_unit_test(test_blocks),
+        cmocka_unit_test(test_registry), cmocka_unit_test(test_descends), cmocka_unit_test(test_same_bits),
+        cmocka_unit_test(test_deferred), cmocka_unit_test(test_reset),    cmocka_unit_test(test_unreached),
+        cmocka_unit_test(test_blocks),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
