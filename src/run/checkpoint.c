@@ -35,27 +35,17 @@ typedef struct checkpoint_number {
     }
 
 static const checkpoint_number checkpoint_numbers[] = {
-    CHECKPOINT_INT("epoch", at.epoch),
-    CHECKPOINT_INT("step", at.step),
-    CHECKPOINT_INT("total", at.total),
-    CHECKPOINT_INT("best_epoch", at.best_epoch),
-    CHECKPOINT_INT("stale", at.stale),
-    CHECKPOINT_REAL("best", at.best),
-    CHECKPOINT_REAL("seconds", at.seconds),
-    CHECKPOINT_REAL("last_elbo", at.last_elbo),
-    CHECKPOINT_REAL("last_kl", at.last_kl),
-    CHECKPOINT_INT("active_units", at.active_units),
-    CHECKPOINT_INT("warned", at.warned),
-    CHECKPOINT_LATE("best_saved", at.best_saved),
-    CHECKPOINT_LATE("phase", objective.phase),
-    CHECKPOINT_LATE("ended", at.ended),
-    CHECKPOINT_INT("optimizer_steps", optimizer.steps),
-    CHECKPOINT_INT("sums_data", sums.data),
-    CHECKPOINT_REAL("sums_elbo", sums.elbo),
-    CHECKPOINT_REAL("sums_kl", sums.kl),
-    CHECKPOINT_REAL("sums_reconstruction", sums.reconstruction),
-    CHECKPOINT_REAL("sums_bound", sums.bound),
-    CHECKPOINT_REAL("sums_seconds", sums.seconds),
+    CHECKPOINT_INT("epoch", at.epoch),         CHECKPOINT_INT("step", at.step),
+    CHECKPOINT_INT("total", at.total),         CHECKPOINT_INT("best_epoch", at.best_epoch),
+    CHECKPOINT_INT("stale", at.stale),         CHECKPOINT_REAL("best", at.best),
+    CHECKPOINT_REAL("seconds", at.seconds),    CHECKPOINT_REAL("last_elbo", at.last_elbo),
+    CHECKPOINT_REAL("last_kl", at.last_kl),    CHECKPOINT_INT("active_units", at.active_units),
+    CHECKPOINT_INT("warned", at.warned),       CHECKPOINT_LATE("best_saved", at.best_saved),
+    CHECKPOINT_LATE("phase", objective.phase), CHECKPOINT_LATE("components_told", at.components_told),
+    CHECKPOINT_LATE("ended", at.ended),        CHECKPOINT_INT("optimizer_steps", optimizer.steps),
+    CHECKPOINT_INT("sums_data", sums.data),    CHECKPOINT_REAL("sums_elbo", sums.elbo),
+    CHECKPOINT_REAL("sums_kl", sums.kl),       CHECKPOINT_REAL("sums_reconstruction", sums.reconstruction),
+    CHECKPOINT_REAL("sums_bound", sums.bound), CHECKPOINT_REAL("sums_seconds", sums.seconds),
 };
 enum { CHECKPOINT_NUMBERS = sizeof checkpoint_numbers / sizeof checkpoint_numbers[0] };
 
@@ -276,6 +266,7 @@ static elb_status checkpoint_read_from(elb_trainer *t, const elb_safetensors *fi
     if (t->at.best_saved == CHECKPOINT_UNKNOWN) t->at.best_saved = patience > 0 && t->at.best_epoch > 0;
     if (t->at.ended == CHECKPOINT_UNKNOWN) t->at.ended = 1; /* when no epoch is left, no second "end" is logged */
     if (t->objective.phase == CHECKPOINT_UNKNOWN) t->objective.phase = 0;
+    if (t->at.components_told == CHECKPOINT_UNKNOWN) t->at.components_told = 0;
     const char *position = elb_safetensors_metadata(file, "log_position");
     return checkpoint_integer(position, log_position) ? ELB_OK : checkpoint_missing(t, "log_position");
 }

@@ -3,12 +3,15 @@
 
 #include "infer/importance.h"
 #include "infer/inference.h"
+#include "posterior/mixture.h"
 #include "run/blocks.h"
+#include "run/components.h"
 #include "run/schedule.h"
 #include "run/trainer.h"
 
 enum { EPOCH_ACTIVE_DATA = 500 };
 #define EPOCH_ACTIVE_VARIANCE 0.01
+#define EPOCH_RIPE 0.9         /* part of training after which components that started afresh are judged */
 #define EPOCH_COLLAPSED_KL 0.1 /* nats: below it the latent says next to nothing about the data */
 
 static double epoch_total(const elb_tensor *x)
@@ -137,7 +140,7 @@ static json_t *epoch_coordinates(const elb_trainer *t)
     return coordinates;
 }
 
-static json_t *epoch_line(const elb_trainer *t, double validation)
+static json_t *epoch_line(const elb_trainer *t, double validation, const elb_components *components)
 {
     const elb_epoch_sums *s = &t->sums;
     double n = (double)s->data;
@@ -155,9 +158,16 @@ static json_t *epoch_line(const elb_trainer *t, double validation)
     json_object_set_new(line, "active_units", json_integer(t->at.active_units));
     if (t->vae->posterior->type->kl_to_prior != NULL)
         json_object_set_new(line, "kl_per_dimension", epoch_coordinates(t));
+    if (components != NULL) json_object_set_new(line, "components", elb_components_json(components));
     json_object_set_new(line, "seconds", elb_json_real(s->seconds));
     json_object_set_new(line, "data_per_second", elb_json_real(n / s->seconds));
     return line;
+}
+
+static elb_status epoch_warn(elb_trainer *t, const char *text)
+{
+    elb_log(t->context, ELB_LOG_WARNING, "%s", text);
+    return elb_trainer_log(t, "warning", json_pack("{s:I,s:s}", "epoch", (json_int_t)t->at.epoch, "message", text));
 }
 
 static elb_status epoch_warn_of_collapse(elb_trainer *t)
@@ -171,8 +181,20 @@ static elb_status epoch_warn_of_collapse(elb_trainer *t)
         "posterior collapse: %lld of %lld latent units are active and the KL is %.3g nats; try objective.warmup=kl, "
         "a smaller decoder, or a smaller likelihood variance",
         (long long)t->at.active_units, (long long)elb_vae_latent_size(t->vae), t->at.last_kl);
-    elb_log(t->context, ELB_LOG_WARNING, "%s", text);
-    return elb_trainer_log(t, "warning", json_pack("{s:I,s:s}", "epoch", (json_int_t)t->at.epoch, "message", text));
+    return epoch_warn(t, text);
+}
+
+/* Everything that is wrong with a mixture's components, each thing once in a run. */
+static elb_status epoch_warn_of_components(elb_trainer *t, const elb_components *components)
+{
+    char text[ELB_COMPONENTS_TEXT];
+    bool ripe = t->objective.progress >= EPOCH_RIPE;
+    for (int64_t bit; t->objective.beta >= 1 &&
+                      (bit = elb_components_warn(components, t->config, ripe, t->at.components_told, text)) != 0;) {
+        t->at.components_told |= bit;
+        ELB_TRY(epoch_warn(t, text));
+    }
+    return ELB_OK;
 }
 
 static elb_status epoch_validate(elb_trainer *t, double *validation)
@@ -203,8 +225,12 @@ elb_status elb_epoch_finish(elb_trainer *t)
     double validation;
     ELB_TRY(epoch_validate(t, &validation));
     ELB_TRY(elb_active_units(t->vae, t->data, &t->at.active_units));
-    ELB_TRY(elb_trainer_log(t, "epoch", epoch_line(t, validation)));
+    bool mixture = elb_posterior_is_mixture(t->vae->posterior);
+    elb_components components;
+    if (mixture) ELB_TRY(elb_components_measure(t->vae, t->data, &components));
+    ELB_TRY(elb_trainer_log(t, "epoch", epoch_line(t, validation, mixture ? &components : NULL)));
     ELB_TRY(epoch_warn_of_collapse(t));
+    if (mixture) ELB_TRY(epoch_warn_of_components(t, &components));
     double *coordinates = s->kl_coordinate;
     memset(coordinates, 0, (size_t)elb_vae_latent_size(t->vae) * sizeof *coordinates);
     *s = (elb_epoch_sums){.kl_coordinate = coordinates};

@@ -26,9 +26,10 @@ typedef struct elb_counters {
     double seconds;            /* over every stretch of a resumed run */
     double last_elbo, last_kl;
     int64_t active_units;
-    int64_t warned;     /* of posterior collapse: 0 or 1 */
-    int64_t best_saved; /* model.safetensors is the best epoch's: 0 or 1 */
-    int64_t ended;      /* the log has its "end" line: 0 or 1 */
+    int64_t warned;          /* of posterior collapse: 0 or 1 */
+    int64_t components_told; /* bits of elb_components_warn */
+    int64_t best_saved;      /* model.safetensors is the best epoch's: 0 or 1 */
+    int64_t ended;           /* the log has its "end" line: 0 or 1 */
 } elb_counters;
 
 typedef struct elb_trainer {

@@ -1,0 +1,36 @@
+/* report_components.c - a mixture's components at the last epoch. */
+#include <math.h>
+
+#include "run/html.h"
+#include "run/report.h"
+
+static void report_put_nats(const elb_report *r, const json_t *value)
+{
+    char number[ELB_NUMBER_SIZE];
+    elb_html_number(json_is_number(value) ? json_number_value(value) : NAN, 3, number);
+    elb_writer_printf(r->writer, "<td class=\"n\">%s</td>", number);
+}
+
+void elb_report_put_components(const elb_report *r)
+{
+    const json_t *line = elb_log_history_last(&r->history, "epoch");
+    const json_t *components = line != NULL ? json_object_get(line, "components") : NULL;
+    if (components == NULL) return;
+    const json_t *elbo = json_object_get(components, "elbo"), *kl = json_object_get(components, "kl_to_earlier");
+    size_t order = json_array_size(elbo);
+    elb_writer_printf(r->writer,
+                      "<h2>Components of the mixture</h2>\n<table>\n<tr><th>Component</th>"
+                      "<th class=\"n\">Its own ELBO, nats</th><th class=\"n\">KL to those before it, nats</th></tr>\n");
+    for (size_t m = 0; m < order; m++) {
+        elb_writer_printf(r->writer, "<tr><td>%zu</td>", m + 1);
+        report_put_nats(r, json_array_get(elbo, m));
+        report_put_nats(r, json_array_get(kl, m));
+        elb_writer_printf(r->writer, "</tr>\n");
+    }
+    elb_writer_printf(r->writer, "</table>\n<p>Weights that count: ");
+    char number[ELB_NUMBER_SIZE];
+    elb_html_number(elb_json_number(components, "weights"), 2, number);
+    elb_writer_printf(r->writer, "%s of %zu; components that are distinct: ", number, order);
+    elb_html_number(elb_json_number(components, "distinct"), 2, number);
+    elb_writer_printf(r->writer, "%s.</p>\n", number);
+}
