@@ -10,10 +10,10 @@
 #include "signals.h"
 #include "verbs.h"
 
-const cli_verb *const cli_verbs[] = {&verb_train,       &verb_eval,    &verb_infer,   &verb_refine,  &verb_sample,
-                                     &verb_reconstruct, &verb_inspect, &verb_report,  &verb_compare, &verb_convert,
-                                     &verb_bench,       &verb_doctor,  &verb_presets, &verb_keys,    &verb_completion,
-                                     &verb_man,         &verb_help,    NULL};
+const cli_verb *const cli_verbs[] = {&verb_train,       &verb_eval,    &verb_infer,  &verb_refine,  &verb_sample,
+                                     &verb_reconstruct, &verb_inspect, &verb_report, &verb_compare, &verb_gap,
+                                     &verb_convert,     &verb_bench,   &verb_doctor, &verb_presets, &verb_keys,
+                                     &verb_completion,  &verb_man,     &verb_help,   NULL};
 
 const cli_verb *cli_verb_find(const char *name)
 {

@@ -176,17 +176,32 @@ static elb_status importance_refining(void *user, const elb_refine_step *s)
     return e->watch(e->user, e->share * done / (double)e->count);
 }
 
+static elb_status importance_groups(elb_importance *e, int64_t count, const uint64_t *datum, elb_real *x,
+                                    elb_importance_result *results)
+{
+    for (int64_t at = 0; at < count; at += e->group) {
+        int64_t some = count - at < e->group ? count - at : e->group;
+        ELB_TRY(importance_group(e, at, some, count, datum, x, results));
+    }
+    return ELB_OK;
+}
+
 elb_status elb_importance_block(elb_importance *e, int64_t count, const uint64_t *datum, elb_real *x,
                                 elb_importance_result *results)
 {
     e->count = count;
     ELB_TRY(importance_make_room(e, count));
     ELB_TRY(elb_inference_run(e->inference, count, datum, x, e->lambda));
-    for (int64_t at = 0; at < count; at += e->group) {
-        int64_t some = count - at < e->group ? count - at : e->group;
-        ELB_TRY(importance_group(e, at, some, count, datum, x, results));
-    }
-    return ELB_OK;
+    return importance_groups(e, count, datum, x, results);
+}
+
+elb_status elb_importance_given(elb_importance *e, int64_t count, const uint64_t *datum, elb_real *x,
+                                const elb_real *lambda, elb_importance_result *results)
+{
+    e->count = count;
+    ELB_TRY(importance_make_room(e, count));
+    memcpy(e->lambda, lambda, (size_t)(count * e->family->local) * sizeof *lambda);
+    return importance_groups(e, count, datum, x, results);
 }
 
 /* --- life ------------------------------------------------------------------------------------------------------------ */

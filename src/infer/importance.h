@@ -40,5 +40,8 @@ void elb_importance_watch(elb_importance *e, elb_importance_watch_fn watch, void
  * or all are zero), ELB_MEMORY. */
 elb_status elb_importance_block(elb_importance *e, int64_t count, const uint64_t *datum, elb_real *x,
                                 elb_importance_result *results);
+/* The same where lambda [count, P] is given, of the family that e's lambda has. */
+elb_status elb_importance_given(elb_importance *e, int64_t count, const uint64_t *datum, elb_real *x,
+                                const elb_real *lambda, elb_importance_result *results);
 
 #endif

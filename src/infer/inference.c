@@ -8,7 +8,8 @@
 
 enum {
     INFERENCE_BATCH = 128, /* data encoded together */
-    INFERENCE_DRAWS = 64   /* of z, for the moments of a family that does not tell them */
+    INFERENCE_DRAWS = 64,  /* of z, for the moments of a family that does not tell them */
+    INFERENCE_FLOW_STEPS = 2
 };
 
 struct elb_inference {
@@ -16,6 +17,7 @@ struct elb_inference {
     elb_model *model;
     elb_posterior *posterior; /* whose encoder is used */
     elb_posterior *own;       /* a family without an encoder; NULL: lambda is the posterior's */
+    elb_real *moments;        /* [INFERENCE_BATCH,2Z] means and log-variances that own's lambda is made from */
     elb_refine_options options;
     uint64_t key, moments_key; /* of the noise: in refinement, and in the moments that the family does not tell */
     elb_tape *tape;            /* of the encoder */
@@ -27,23 +29,24 @@ struct elb_inference {
 
 /* --- one batch --------------------------------------------------------------------------------------------------------- */
 
-/* lambda = [m, s] of the fully factorised Gaussian with the family's mean and variance. */
-static elb_status inference_keep_moments(elb_inference *i, elb_tensor *from, elb_real *lambda)
+/* m and s of the fully factorised Gaussian with the family's mean and variance. */
+static elb_status inference_keep_moments(elb_inference *i, elb_tensor *from)
 {
+    elb_real *to = i->moments;
     const elb_posterior_type *type = i->posterior->type;
     elb_tensor *m = type->mean(i->posterior, i->tape, from), *s = type->log_variance(i->posterior, i->tape, from);
     ELB_TRY(elb_tape_run(i->tape, NULL));
     for (int64_t b = 0; b < m->rows; b++) {
-        memcpy(lambda + 2 * b * m->cols, m->data + b * m->cols, (size_t)m->cols * sizeof *lambda);
-        memcpy(lambda + (2 * b + 1) * m->cols, s->data + b * m->cols, (size_t)m->cols * sizeof *lambda);
+        memcpy(to + 2 * b * m->cols, m->data + b * m->cols, (size_t)m->cols * sizeof *to);
+        memcpy(to + (2 * b + 1) * m->cols, s->data + b * m->cols, (size_t)m->cols * sizeof *to);
     }
     return ELB_OK;
 }
 
 /* The same of a family that does not tell its variance, by draws. */
-static elb_status inference_draw_moments(elb_inference *i, int64_t count, const uint64_t *datum, elb_tensor *from,
-                                         elb_real *lambda)
+static elb_status inference_draw_moments(elb_inference *i, int64_t count, const uint64_t *datum, elb_tensor *from)
 {
+    elb_real *to = i->moments;
     int64_t latent = i->posterior->latent;
     elb_noise noise = {.key = i->moments_key, .datum = datum, .samples = INFERENCE_DRAWS};
     elb_draw d = elb_sample(i->posterior, i->tape, from, &noise, ELB_LOG_Q_NONE);
@@ -55,8 +58,8 @@ static elb_status inference_draw_moments(elb_inference *i, int64_t count, const 
             for (int64_t n = 0; n < INFERENCE_DRAWS; n++) sum += (double)z[n * count * latent];
             double mean = sum / INFERENCE_DRAWS;
             for (int64_t n = 0; n < INFERENCE_DRAWS; n++) squares += pow((double)z[n * count * latent] - mean, 2);
-            lambda[2 * b * latent + k] = (elb_real)mean;
-            lambda[(2 * b + 1) * latent + k] = (elb_real)log(fmax(squares / (INFERENCE_DRAWS - 1), 1e-12));
+            to[2 * b * latent + k] = (elb_real)mean;
+            to[(2 * b + 1) * latent + k] = (elb_real)log(fmax(squares / (INFERENCE_DRAWS - 1), 1e-12));
         }
     return ELB_OK;
 }
@@ -67,11 +70,14 @@ static elb_status inference_encode(elb_inference *i, int64_t count, const uint64
     ELB_TRY(elb_tape_reset(i->tape));
     elb_tensor *in = elb_leaf(i->tape, "data", x, NULL, 2, (int64_t[]){count, i->model->data});
     elb_tensor *out = elb_encode(i->posterior, i->tape, in);
-    bool gated = i->options.gate == ELB_REFINE_BEST_COMPONENT;
-    if (gated && !elb_tape_failed(i->tape)) return elb_gate_best(i->model, i->posterior, i->tape, in, out, lambda);
-    if (i->own != NULL && !elb_tape_failed(i->tape))
-        return i->posterior->type->log_variance != NULL ? inference_keep_moments(i, out, lambda)
-                                                        : inference_draw_moments(i, count, datum, out, lambda);
+    if (i->own != NULL && !elb_tape_failed(i->tape)) {
+        bool gated = i->options.gate == ELB_REFINE_BEST_COMPONENT, told = i->posterior->type->log_variance != NULL;
+        ELB_TRY(gated  ? elb_gate_best(i->model, i->posterior, i->tape, in, out, i->moments)
+                : told ? inference_keep_moments(i, out)
+                       : inference_draw_moments(i, count, datum, out));
+        i->own->type->from_moments(i->own, count, i->moments, lambda);
+        return ELB_OK;
+    }
     ELB_TRY(elb_tape_run(i->tape, NULL));
     memcpy(lambda, out->data, (size_t)(out->rows * out->cols) * sizeof *lambda);
     return ELB_OK;
@@ -80,13 +86,17 @@ static elb_status inference_encode(elb_inference *i, int64_t count, const uint64
 static elb_status inference_begin(elb_inference *i, int64_t count, const uint64_t *datum, elb_real *x, elb_real *lambda)
 {
     int64_t data = i->model->data, local = elb_inference_family(i)->local;
-    if (i->options.start == ELB_REFINE_FROM_ZERO) {
+    bool zero = i->options.start == ELB_REFINE_FROM_ZERO;
+    if (zero && i->own == NULL) {
         memset(lambda, 0, (size_t)(count * local) * sizeof *lambda);
         return ELB_OK;
     }
     for (int64_t at = 0; at < count; at += INFERENCE_BATCH) {
         int64_t some = count - at < INFERENCE_BATCH ? count - at : INFERENCE_BATCH;
-        ELB_TRY(inference_encode(i, some, datum + at, x + at * data, lambda + at * local));
+        if (zero)
+            i->own->type->from_moments(i->own, some, i->moments, lambda + at * local); /* all 0: the prior's */
+        else
+            ELB_TRY(inference_encode(i, some, datum + at, x + at * data, lambda + at * local));
     }
     return ELB_OK;
 }
@@ -113,19 +123,38 @@ elb_status elb_inference_run(elb_inference *i, int64_t count, const uint64_t *da
 
 /* --- what it is made of -------------------------------------------------------------------------------------------------- */
 
-static const elb_posterior_type *inference_ffg(int *index)
+/* A family by its name, which there is; *index: its place. */
+static const elb_posterior_type *inference_type(const char *name, int *index)
 {
-    for (*index = 0; strcmp(elb_posterior_types[*index]->name, "ffg") != 0;) ++*index;
+    for (*index = 0; strcmp(elb_posterior_types[*index]->name, name) != 0;) ++*index;
     return elb_posterior_types[*index];
 }
 
-/* The family changed to a Gaussian: one that takes its lambda from elsewhere needs no memory for an encoder. */
-static elb_status inference_change_family(elb_inference *i)
+/* A flow whose weights are every datum's own, whatever they are for the posterior. Cremer, Li & Duvenaud 2018's has two pairs
+ * of couplings. */
+static void inference_local_flow(const elb_posterior *q, elb_posterior_options *options)
 {
+    if (strcmp(q->type->name, "aux_flow") != 0) options->flow_steps = INFERENCE_FLOW_STEPS;
+    if (options->activation == ELB_NET_GATED) options->activation = ELB_NET_TANH;
+    options->flow_context = ELB_CONTEXT_LOCAL;
+}
+
+/* The family changed to another: what takes its lambda from elsewhere needs no encoder, and no memory but for what a flow's
+ * weights start from. */
+static elb_status inference_change_family(elb_inference *i, uint64_t seed)
+{
+    static const char *const names[] = {NULL, "ffg", "full", "aux_flow"}; /* as elb_refine_family */
     const elb_posterior *q = i->posterior;
     elb_posterior_options options = q->options;
-    if (inference_ffg(&options.type) == q->type) return ELB_OK;
-    return elb_posterior_declare(i->context, &options, q->data, q->latent, &i->own);
+    bool flow = i->options.family == ELB_REFINE_FLOW;
+    bool same = inference_type(names[i->options.family], &options.type) == q->type;
+    if (same && (!flow || options.flow_context == ELB_CONTEXT_LOCAL)) return ELB_OK;
+    options.hidden.count = 0;
+    if (flow) inference_local_flow(q, &options);
+    i->moments = elb_alloc(i->context, INFERENCE_BATCH * 2 * q->latent, sizeof *i->moments);
+    if (i->moments == NULL) return ELB_MEMORY;
+    ELB_TRY((flow ? elb_posterior_create : elb_posterior_declare)(i->context, &options, q->data, q->latent, &i->own));
+    return flow ? elb_posterior_reset(i->own, seed) : ELB_OK;
 }
 
 /* One component of a mixture for each datum: a Gaussian. */
@@ -134,21 +163,20 @@ static elb_status inference_gate(elb_inference *i)
     if (i->options.start == ELB_REFINE_FROM_ZERO)
         return elb_fail(i->context, ELB_USAGE,
                         "refine.gate=best chooses among encoded components: set refine.start=encoder");
-    if (elb_posterior_is_mixture(i->posterior)) return inference_change_family(i);
+    if (i->options.family == ELB_REFINE_OWN) i->options.family = ELB_REFINE_FFG;
+    if (elb_posterior_is_mixture(i->posterior)) return ELB_OK;
     return elb_fail(i->context, ELB_USAGE,
                     "refine.gate=best chooses among the components of a mixture, and the posterior %s is none; set "
                     "refine.gate=none",
                     i->posterior->type->name);
 }
 
-static elb_status inference_open(elb_inference *i)
+static elb_status inference_open(elb_inference *i, uint64_t seed)
 {
     ELB_TRY(elb_tape_create(i->context, &i->tape));
     elb_tape_fix_rows(i->tape);
-    if (i->options.gate == ELB_REFINE_BEST_COMPONENT)
-        ELB_TRY(inference_gate(i));
-    else if (i->options.family == ELB_REFINE_FFG)
-        ELB_TRY(inference_change_family(i));
+    if (i->options.gate == ELB_REFINE_BEST_COMPONENT) ELB_TRY(inference_gate(i));
+    if (i->options.family != ELB_REFINE_OWN) ELB_TRY(inference_change_family(i, seed));
     if (i->options.steps == 0) return ELB_OK;
     ELB_TRY(elb_refiner_create(i->model, elb_inference_family(i), &i->options, &i->refiner));
     elb_refiner_fix_rows(i->refiner);
@@ -167,7 +195,7 @@ elb_status elb_inference_create(elb_context *c, elb_model *model, elb_posterior 
     if (options != NULL) i->options = *options;
     i->key = elb_stream_key(seed, ELB_FOR_REFINE, 0);
     i->moments_key = elb_stream_key(seed, ELB_FOR_REFINE, 1);
-    elb_status status = inference_open(i);
+    elb_status status = inference_open(i, seed);
     if (status != ELB_OK) {
         elb_inference_destroy(i);
         return status;
@@ -181,6 +209,7 @@ void elb_inference_destroy(elb_inference *i)
     if (i == NULL) return;
     elb_refiner_destroy(i->refiner);
     elb_posterior_destroy(i->own);
+    elb_free(i->context, i->moments);
     elb_tape_destroy(i->tape);
     elb_free(i->context, i);
 }

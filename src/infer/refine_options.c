@@ -4,7 +4,7 @@
 static const char *const refine_methods[] = {"adam", "momentum", NULL};
 static const char *const refine_starts[] = {"encoder", "zero", NULL};
 static const char *const refine_parts[] = {"all", "mean", NULL};
-static const char *const refine_families[] = {"own", "ffg", NULL};
+static const char *const refine_families[] = {"own", "ffg", "full", "flow", NULL};
 static const char *const refine_gates[] = {"none", "best", NULL};
 
 const elb_option elb_refine_option_table[] = {
@@ -66,8 +66,9 @@ const elb_option elb_refine_option_table[] = {
      .offset = offsetof(elb_refine_options, family),
      .fallback = "own",
      .choices = refine_families,
-     .help = "Family of q(z|x) that is refined: the model's own, or a fully factorised Gaussian with its mean and "
-             "variance."},
+     .help =
+         "Family of q(z|x) that is refined: the model's own, or one that starts from its mean and variance: a fully "
+         "factorised Gaussian (ffg), one with full covariance (full), or a flow of every datum's own (flow)."},
     {.name = "gate",
      .kind = ELB_OPTION_CHOICE,
      .offset = offsetof(elb_refine_options, gate),

@@ -7,7 +7,7 @@
 typedef enum elb_refine_method { ELB_REFINE_ADAM, ELB_REFINE_MOMENTUM } elb_refine_method;
 typedef enum elb_refine_start { ELB_REFINE_FROM_ENCODER, ELB_REFINE_FROM_ZERO } elb_refine_start;
 typedef enum elb_refine_part { ELB_REFINE_ALL, ELB_REFINE_MEAN } elb_refine_part;
-typedef enum elb_refine_family { ELB_REFINE_OWN, ELB_REFINE_FFG } elb_refine_family;
+typedef enum elb_refine_family { ELB_REFINE_OWN, ELB_REFINE_FFG, ELB_REFINE_FULL, ELB_REFINE_FLOW } elb_refine_family;
 typedef enum elb_refine_gate { ELB_REFINE_UNGATED, ELB_REFINE_BEST_COMPONENT } elb_refine_gate;
 
 typedef struct elb_refine_options {

@@ -200,6 +200,18 @@ static elb_draw aux_sample(elb_posterior *q, elb_tape *t, elb_tensor *lambda, co
     return d;
 }
 
+/* z_0 is the Gaussian, which the flow carries on; one of the datum's own is as it starts. */
+static void aux_from_moments(const elb_posterior *q, int64_t count, const elb_real *moments, elb_real *lambda)
+{
+    const aux_state *state = q->state;
+    int64_t begin = 2 * q->latent;
+    elb_diagonal_from_moments(q, count, moments, lambda);
+    if (!aux_is_local(q)) return;
+    const elb_real *start = q->params.data + q->params.at[state->local].offset;
+    for (int64_t b = 0; b < count; b++)
+        memcpy(lambda + b * q->local + begin, start, (size_t)(q->local - begin) * sizeof *lambda);
+}
+
 /* Where the means of z_0 and v_0 are carried. */
 static elb_tensor *aux_mean(elb_posterior *q, elb_tape *t, elb_tensor *lambda)
 {
@@ -219,4 +231,5 @@ const elb_posterior_type elb_posterior_aux_flow = {
     .encode = aux_encode,
     .sample = aux_sample,
     .mean = aux_mean,
+    .from_moments = aux_from_moments,
 };

@@ -1,5 +1,7 @@
 #include "posterior/diagonal.h"
 
+#include <string.h>
+
 elb_tensor *elb_diagonal_mean(elb_posterior *q, elb_tape *t, elb_tensor *lambda)
 {
     return elb_named(elb_lambda_part(q, t, lambda, 0, q->latent), "posterior mean");
@@ -28,4 +30,12 @@ elb_tensor *elb_diagonal_log_density(elb_posterior *q, elb_tape *t, elb_tensor *
 elb_tensor *elb_diagonal_kl_to_prior(elb_posterior *q, elb_tape *t, elb_tensor *lambda)
 {
     return elb_gaussian_kl_standard(t, elb_diagonal_mean(q, t, lambda), elb_diagonal_log_variance(q, t, lambda));
+}
+
+void elb_diagonal_from_moments(const elb_posterior *q, int64_t count, const elb_real *moments, elb_real *lambda)
+{
+    int64_t width = 2 * q->latent;
+    memset(lambda, 0, (size_t)(count * q->local) * sizeof *lambda);
+    for (int64_t b = 0; b < count; b++)
+        memcpy(lambda + b * q->local, moments + b * width, (size_t)width * sizeof *lambda);
 }

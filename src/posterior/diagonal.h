@@ -11,5 +11,6 @@ elb_draw elb_diagonal_sample(elb_posterior *q, elb_tape *t, elb_tensor *lambda, 
                              elb_log_q log_q);
 elb_tensor *elb_diagonal_log_density(elb_posterior *q, elb_tape *t, elb_tensor *lambda, elb_tensor *z);
 elb_tensor *elb_diagonal_kl_to_prior(elb_posterior *q, elb_tape *t, elb_tensor *lambda);
+void elb_diagonal_from_moments(const elb_posterior *q, int64_t count, const elb_real *moments, elb_real *lambda);
 
 #endif

@@ -162,5 +162,6 @@ const elb_posterior_type elb_posterior_gp = {
     .log_variance = elb_diagonal_log_variance,
     .log_density = elb_diagonal_log_density,
     .kl_to_prior = elb_diagonal_kl_to_prior,
+    .from_moments = elb_diagonal_from_moments,
     .uncertainty = gp_uncertainty,
 };

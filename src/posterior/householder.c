@@ -101,6 +101,7 @@ const elb_posterior_type elb_posterior_householder = {
     .encode = householder_encode,
     .sample = householder_sample,
     .mean = householder_mean,
+    .from_moments = elb_diagonal_from_moments,
     .log_variance = householder_log_variance,
     .log_density = householder_log_density,
     .kl_to_prior = elb_diagonal_kl_to_prior, /* of q(z_0): the sum is that of q(z) */

@@ -93,4 +93,5 @@ const elb_posterior_type elb_posterior_iaf = {
     .encode = iaf_encode,
     .sample = iaf_sample,
     .mean = iaf_mean,
+    .from_moments = elb_diagonal_from_moments,
 };

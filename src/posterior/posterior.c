@@ -4,15 +4,11 @@
 #include <string.h>
 
 extern const elb_posterior_type elb_posterior_ffg, elb_posterior_iaf, elb_posterior_householder, elb_posterior_aux_flow,
-    elb_posterior_gp, elb_posterior_mixture;
+    elb_posterior_gp, elb_posterior_mixture, elb_posterior_full;
 
-const elb_posterior_type *const elb_posterior_types[] = {&elb_posterior_ffg,
-                                                         &elb_posterior_iaf,
-                                                         &elb_posterior_householder,
-                                                         &elb_posterior_aux_flow,
-                                                         &elb_posterior_gp,
-                                                         &elb_posterior_mixture,
-                                                         NULL};
+const elb_posterior_type *const elb_posterior_types[] = {
+    &elb_posterior_ffg, &elb_posterior_iaf,     &elb_posterior_householder, &elb_posterior_aux_flow,
+    &elb_posterior_gp,  &elb_posterior_mixture, &elb_posterior_full,        NULL};
 
 static elb_status posterior_init(elb_posterior *q)
 {

@@ -43,6 +43,9 @@ typedef struct elb_posterior_type {
                                                                                        coordinate, [B,Z] */
     elb_tensor *(*uncertainty)(elb_posterior *q, elb_tape *t, elb_tensor *x); /* OPTIONAL: how little lambda(x) is to
                                                                                        be trusted, a score per datum [B] */
+    void (*from_moments)(const elb_posterior *q, int64_t count, const elb_real *moments,
+                         elb_real *lambda); /* OPTIONAL: [count,P], the member that is, or is nearest to, N(m, diag
+                                               exp s) of moments = [m, s], [count,2Z] */
     void (*mark_mean)(const elb_posterior *q,
                       elb_real *mark); /* OPTIONAL: mark [P], all 0, becomes 1 where lambda holds
                                                                   means; without it they are the first Z */

@@ -5,8 +5,8 @@ static const char *const posterior_ffg_scales[] = {"log_variance", "softplus_sd"
 static const char *const posterior_flow_forms[] = {"gated", "affine", NULL};
 static const char *const posterior_flow_contexts[] = {"encoder", "none", "local", NULL};
 static const char *const posterior_covariances[] = {"diagonal", "full", NULL};
-static const char *const posterior_types[] = {"ffg", "iaf",     "householder", "aux_flow",
-                                              "gp",  "mixture", NULL}; /* in the order of elb_posterior_types */
+static const char *const posterior_types[] = {"ffg",     "iaf",  "householder", "aux_flow", "gp",
+                                              "mixture", "full", NULL}; /* in the order of elb_posterior_types */
 static const char *const posterior_trunks[] = {"separate", "shared", NULL};
 static const char *const posterior_weights[] = {"uniform", "global", "input", NULL};
 static const char *const posterior_allocations[] = {"systematic", "multinomial", NULL};
@@ -19,7 +19,8 @@ const elb_option elb_posterior_option_table[] = {
      .fallback = "ffg",
      .choices = posterior_types,
      .help = "Family of q(z|x): ffg is the fully factorised Gaussian; iaf, householder and aux_flow carry its samples "
-             "through a flow; gp is that of random functions; mixture has several of it."},
+             "through a flow; gp is that of random functions; mixture has several of it; full has a full covariance "
+             "matrix."},
     {.name = "hidden",
      .kind = ELB_OPTION_INTS,
      .offset = offsetof(elb_posterior_options, hidden),

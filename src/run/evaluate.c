@@ -4,7 +4,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "data/checksum.h"
 #include "data/table_writer.h"
 #include "run/estimator.h"
 #include "run/json.h"
@@ -146,27 +145,16 @@ static elb_status evaluate_block(void *user, const elb_block *whole)
 
 /* --- what was done before --------------------------------------------------------------------------------------------- */
 
-/* The model, the data and how they are prepared, and every setting that a result depends on. */
+/* What the results depend on. */
 static char *evaluate_key(const evaluate_job *j)
 {
     const elb_estimate *e = &j->estimate;
     elb_context *c = j->context;
-    uint64_t sum = ELB_CHECKSUM_START;
-    for (int b = 0; b < ELB_VAE_BLOCKS; b++) {
-        const elb_params *p = elb_vae_block(e->vae, b);
-        sum = elb_checksum_add(sum, p->data, (size_t)p->size * sizeof *p->data);
-    }
-    char *yaml, *own = e->type->key(e), *key = NULL;
-    if (own == NULL || elb_config_write(e->vae->config, &yaml) != ELB_OK) {
-        elb_free(c, own);
-        return NULL;
-    }
-    sum = elb_checksum_add(sum, yaml, strlen(yaml));
-    key = elb_format(c, "%s %s seed=%llu model=%lld data=%lld", e->type->name, own,
-                     (unsigned long long)j->settings->seed, (long long)elb_checksum_end(sum),
-                     j->dataset != NULL ? (long long)elb_dataset_checksum(j->dataset) : 0LL);
-    elb_text_free(c, yaml);
+    char *own = e->type->key(e), *what = NULL, *key = NULL;
+    if (own != NULL) what = elb_format(c, "%s %s seed=%llu", e->type->name, own, (unsigned long long)j->settings->seed);
+    if (what != NULL) key = elb_partial_key(e->vae, j->dataset, what);
     elb_free(c, own);
+    elb_free(c, what);
     return key;
 }
 

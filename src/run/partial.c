@@ -4,10 +4,26 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "data/checksum.h"
 #include "run/safetensors.h"
 
 #define PARTIAL_EVERY_SECONDS 5.0
 #define PARTIAL_KEY "elbow.partial"
+
+char *elb_partial_key(const elb_vae *vae, const elb_dataset *dataset, const char *what)
+{
+    char *yaml;
+    uint64_t sum = ELB_CHECKSUM_START;
+    for (int b = 0; b < ELB_VAE_BLOCKS; b++) {
+        const elb_params *p = elb_vae_block(vae, b);
+        sum = elb_checksum_add(sum, p->data, (size_t)p->size * sizeof *p->data);
+    }
+    if (elb_config_write(vae->config, &yaml) != ELB_OK) return NULL;
+    sum = elb_checksum_add(sum, yaml, strlen(yaml));
+    elb_text_free(vae->context, yaml);
+    return elb_format(vae->context, "%s model=%lld data=%lld", what, (long long)elb_checksum_end(sum),
+                      dataset != NULL ? (long long)elb_dataset_checksum(dataset) : 0LL);
+}
 
 static elb_status partial_reserve(elb_partial *p, int64_t count)
 {

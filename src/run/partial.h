@@ -2,7 +2,7 @@
 #ifndef ELB_PARTIAL_H
 #define ELB_PARTIAL_H
 
-#include "base/base.h"
+#include "run/vae.h"
 
 /* Rows of `columns` numbers, in the order of the data. All zeros: nothing is kept. */
 typedef struct elb_partial {
@@ -13,6 +13,8 @@ typedef struct elb_partial {
     double saved; /* the clock at the last save */
 } elb_partial;
 
+/* `what` with checksums of the model, its configuration and the data (NULL: none): a new string, or NULL. */
+char *elb_partial_key(const elb_vae *vae, const elb_dataset *dataset, const char *what);
 /* `key` says, in any words, what the rows depend on. What the file holds is read, when there is one: a safetensors file with
  * the tensor "rows" [count, columns] and the key in its metadata. Errors: ELB_USAGE (the rows of other work), ELB_MODEL (not
  * such a file), ELB_FAILURE, ELB_MEMORY; elb_partial_end is due after a failure too. */

@@ -59,6 +59,41 @@ elb_tensor *elb_columns(elb_tape *t, elb_tensor *x, int64_t begin, int64_t count
     return y;
 }
 
+/* --- another shape ----------------------------------------------------------------------------------------------------- */
+
+static int64_t reshape_tiles(const elb_tensor *y)
+{
+    return elb_range_tiles(y->rows * y->cols, 1);
+}
+
+static void reshape_forward(const elb_kernels *k, elb_tensor *y, int64_t tile)
+{
+    (void)k;
+    int64_t begin, end;
+    elb_row_range(y->rows * y->cols, 1, tile, &begin, &end);
+    memcpy(y->data + begin, y->in[0]->data + begin, (size_t)(end - begin) * sizeof *y->data);
+}
+
+static void reshape_backward(const elb_kernels *k, elb_tensor *y, int64_t tile)
+{
+    int64_t begin, end;
+    elb_row_range(y->rows * y->cols, 1, tile, &begin, &end);
+    shape_give(k, !y->accumulate[0], end - begin, y->grad + begin, y->in[0]->grad + begin);
+}
+
+const elb_op elb_op_reshape = {"reshape", {{reshape_tiles, reshape_forward}}, {{reshape_tiles, reshape_backward}}};
+
+elb_tensor *elb_reshape(elb_tape *t, elb_tensor *x, int rank, const int64_t *shape)
+{
+    if (x == NULL) return NULL;
+    int64_t count = 1;
+    for (int i = 0; i < rank; i++) count *= shape[i];
+    if (count == x->rows * x->cols) return elb_node(t, &elb_op_reshape, rank, shape, 1, &x);
+    char text[64];
+    return elb_tape_fail(t, ELB_MODEL, "a tensor of shape %s does not have the %lld numbers of another shape",
+                         elb_shape_text(x, text), (long long)count);
+}
+
 /* --- two tensors side by side ------------------------------------------------------------------------------------------ */
 
 static void join_forward(const elb_kernels *k, elb_tensor *y, int64_t tile)

@@ -137,6 +137,8 @@ elb_tensor *elb_softmax_first(elb_tape *t,
 elb_tensor *elb_sum_squares(elb_tape *t, elb_tensor *x, int64_t width);
 /* Columns [begin, begin+count) of the last axis. */
 elb_tensor *elb_columns(elb_tape *t, elb_tensor *x, int64_t begin, int64_t count);
+/* The same numbers in another shape. */
+elb_tensor *elb_reshape(elb_tape *t, elb_tensor *x, int rank, const int64_t *shape);
 /* a [..,n] and b [..,m], whose rows repeat beside those of a -> [..,n+m]. */
 elb_tensor *elb_join(elb_tape *t, elb_tensor *a, elb_tensor *b);
 /* w [m,n] with columns hidden[2r] .. hidden[2r+1]-1 of row r at zero, there and in the gradient. `hidden` [m,2] must live

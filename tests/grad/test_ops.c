@@ -327,6 +327,32 @@ static void test_columns(void **state)
     grad_check(&large);
 }
 
+static elb_tensor *reshape_build(elb_tape *t, elb_tensor *const *in, const grad_case *c)
+{
+    return elb_reshape(t, in[0], 2, (int64_t[]){(int64_t)c->with[0], (int64_t)c->with[1]});
+}
+
+static double reshape_plain(const grad_case *c, const elb_real *const *in, int64_t i)
+{
+    (void)c;
+    return (double)in[0][i];
+}
+
+static void test_reshape(void **state)
+{
+    static const grad_case cases[] = {{.in[0] = {SHAPE(1, 6), .low = -1, .high = 1}, .with = {3, 2}},
+                                      {.in[0] = {SHAPE(3, 2, 3, 4), .low = -1, .high = 1}, .with = {6, 4}},
+                                      {.in[0] = {SHAPE(2, 50, 100), .low = -1, .high = 1}, .with = {500, 10}}};
+    (void)state;
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        grad_case c = cases[i];
+        c.inputs = 1;
+        c.build = reshape_build;
+        c.plain = reshape_plain;
+        grad_check(&c);
+    }
+}
+
 static elb_tensor *broadcast_build(elb_tape *t, elb_tensor *const *in, const grad_case *c)
 {
     int64_t shape[] = {(int64_t)c->with[1], (int64_t)c->with[2], (int64_t)c->with[3]};
@@ -562,23 +588,15 @@ static void test_registry(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_pairs),
-        cmocka_unit_test(test_pairs_of_one),
-        cmocka_unit_test(test_affine),
-        cmocka_unit_test(test_apply),
-        cmocka_unit_test(test_activate),
-        cmocka_unit_test(test_reductions),
-        cmocka_unit_test(test_sum_squares),
-        cmocka_unit_test(test_log_mean_exp_extremes),
-        cmocka_unit_test(test_columns),
-        cmocka_unit_test(test_broadcast),
-        cmocka_unit_test(test_scale_gradient_alone),
-        cmocka_unit_test(test_scale_gradient),
-        cmocka_unit_test(test_stop_gradient),
-        cmocka_unit_test(test_softmax_first),
-        cmocka_unit_test(test_noise),
-        cmocka_unit_test(test_join),
-        cmocka_unit_test(test_clamp),
+        cmocka_unit_test(test_pairs),          cmocka_unit_test(test_pairs_of_one),
+        cmocka_unit_test(test_affine),         cmocka_unit_test(test_apply),
+        cmocka_unit_test(test_activate),       cmocka_unit_test(test_reductions),
+        cmocka_unit_test(test_sum_squares),    cmocka_unit_test(test_log_mean_exp_extremes),
+        cmocka_unit_test(test_columns),        cmocka_unit_test(test_broadcast),
+        cmocka_unit_test(test_reshape),        cmocka_unit_test(test_scale_gradient_alone),
+        cmocka_unit_test(test_scale_gradient), cmocka_unit_test(test_stop_gradient),
+        cmocka_unit_test(test_softmax_first),  cmocka_unit_test(test_noise),
+        cmocka_unit_test(test_join),           cmocka_unit_test(test_clamp),
         cmocka_unit_test(test_registry),
     };
     return cmocka_run_group_tests(tests, NULL, grad_end_group);

@@ -1,0 +1,231 @@
+/* test_gap.c - elbow gap where every gap is known in closed form or by quadrature. */
+#include "support.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <elbow/gap.h>
+
+#include "run/oracle.h"
+#include "run/vae.h"
+
+enum { COPIES = 16, SAMPLES = 200000 };
+
+static const double poor_mean[] = {0.5, 1}, poor_variance[] = {0.3, 0.2};
+
+typedef struct world {
+    elb_context *c;
+    elb_config *config;
+    elb_dataset *data;
+    elb_vae *vae;
+    char *folder;
+} world;
+
+static void set(world *w, const char *key, const char *value)
+{
+    if (elb_config_set(w->config, key, value) != ELB_OK) fail_msg("%s", elb_context_message(w->c));
+}
+
+/* The oracle's datum, many times over, and a VAE that has its decoder. */
+static world world_make(const elb_oracle_facts *f, const char *posterior)
+{
+    world w = {.c = support_context(NULL), .folder = support_folder_make()};
+    float x[COPIES * ELB_ORACLE_DATA];
+    for (int i = 0; i < COPIES * ELB_ORACLE_DATA; i++) x[i] = (float)f->x[i % ELB_ORACLE_DATA];
+    assert_int_equal(elb_config_create(w.c, &w.config), ELB_OK);
+    set(&w, "model.latent", f->latent == 1 ? "1" : "2");
+    set(&w, "model.hidden", "");
+    set(&w, "posterior.hidden", "");
+    set(&w, "posterior.flow_hidden", "8");
+    set(&w, "posterior.type", posterior);
+    set(&w, "data.binarise", "none");
+    set(&w, "likelihood.type", f->variance > 0 ? "gaussian" : "bernoulli");
+    set(&w, "likelihood.variance", "fixed");
+    set(&w, "likelihood.log_variance", "-0.69314718055994531"); /* of the only one that has a variance: 1/2 */
+    assert_int_equal(elb_dataset_create(w.c, "oracle", COPIES, 1, (int64_t[]){ELB_ORACLE_DATA}, x, &w.data), ELB_OK);
+    if (elb_vae_create(w.config, w.data, &w.vae) != ELB_OK) fail_msg("%s", elb_context_message(w.c));
+    elb_model *m = w.vae->model;
+    elb_real *weight = elb_params_data(&m->params, m->decoder.layer[0].weight),
+             *bias = elb_mlp_output_bias(&m->decoder);
+    for (int64_t d = 0; d < ELB_ORACLE_DATA; d++) {
+        bias[d] = (elb_real)f->bias[d];
+        for (int64_t u = 0; u < f->latent; u++) weight[d * f->latent + u] = (elb_real)f->weight[d][u];
+    }
+    return w;
+}
+
+/* A linear encoder that is the same Gaussian for every x. */
+static void world_encoder(world *w, const double *mean, const double *variance)
+{
+    elb_params *p = &w->vae->posterior->params;
+    int64_t z = w->vae->model->options.latent;
+    memset(p->data, 0, (size_t)p->size * sizeof *p->data);
+    elb_real *bias = elb_params_data(p, p->count - 1);
+    for (int64_t u = 0; u < z; u++) {
+        bias[u] = (elb_real)mean[u];
+        bias[z + u] = (elb_real)log(variance[u]);
+    }
+}
+
+static void world_end(world *w)
+{
+    elb_vae_destroy(w->vae);
+    elb_dataset_destroy(w->data);
+    elb_config_destroy(w->config);
+    support_folder_remove(w->folder);
+    support_context_end(w->c, NULL);
+}
+
+static elb_gap_settings usual(const world *w)
+{
+    return (elb_gap_settings){
+        .folder = w->folder,
+        .samples = SAMPLES,
+        .starts = 3,
+        .steps = 4000,
+        .step_samples = 16,
+        .tolerance = 0.001,
+        .anneal = {.chains = 1, .temperatures = 1, .leapfrog = 1}, /* E_p(z) log p(x|z): far below the others */
+        .seed = 3,
+    };
+}
+
+static elb_gap_result gap(world *w, const elb_gap_settings *how)
+{
+    elb_gap_result r;
+    elb_gap_set all = {ELB_PART_ALL, w->data};
+    if (elb_gap(w->vae, &all, 1, how, &r, NULL) != ELB_OK) fail_msg("%s", elb_context_message(w->c));
+    assert_int_equal(r.n, COPIES);
+    return r;
+}
+
+/* METHODS: a gap below 0 by more than its error is a mistake of the estimate. */
+static void not_below_zero(const elb_gap_mean *m)
+{
+    assert_true(m->mean >= -3 * m->standard_error);
+}
+
+static void check_signs(const elb_gap_result *r)
+{
+    not_below_zero(&r->approximation);
+    not_below_zero(&r->amortisation);
+    not_below_zero(&r->inference);
+    support_assert_near(r->inference.mean, r->approximation.mean + r->amortisation.mean, 1e-9, 0);
+}
+
+/* q* and log p(x) by it. The greatest of three bounds that are all but equal is a little above them: a poor encoder's weights
+ * have heavy tails, and now and then its bound is the greatest by chance. */
+static void check_truth(const elb_gap_result *r, const elb_oracle_facts *f)
+{
+    support_assert_near(r->elbo[ELB_GAP_FFG].mean, f->best_elbo, 1e-3, 0);
+    support_assert_near(r->bound[ELB_GAP_FFG].mean, f->log_evidence, 5e-4, 0);
+    support_assert_near(r->log_p.mean, f->log_evidence, 4e-3, 0);
+}
+
+/* --- the linear-Gaussian model --------------------------------------------------------------------------------------- */
+
+static void test_linear_gaussian(void **state)
+{
+    (void)state;
+    const elb_oracle_facts *f = &elb_oracle_linear_gaussian;
+    world w = world_make(f, "ffg");
+    elb_gap_settings how = usual(&w);
+    how.full = how.flow = true;
+    world_encoder(&w, poor_mean, poor_variance);
+    elb_gap_result r = gap(&w, &how);
+    assert_int_equal(r.own, ELB_GAP_FFG);
+    check_truth(&r, f);
+    support_assert_near(r.bound[ELB_GAP_FFG].mean - r.elbo[ELB_GAP_FFG].mean, 0.004211536365, 1e-3, 0);
+    support_assert_near(r.amortisation.mean, 1.568557885887, 3e-3, 0);
+    support_assert_near(r.inference.mean, 1.572769422252, 6e-3, 0);
+    support_assert_near(r.elbo[ELB_GAP_FULL].mean, f->log_evidence, 1e-3, 0);
+    print_message("flow %.5f steps converged %g agree %g\n", r.elbo[ELB_GAP_FLOW].mean, r.converged[ELB_GAP_FLOW], r.agree[ELB_GAP_FLOW]);
+    assert_true(r.elbo[ELB_GAP_FLOW].mean > f->best_elbo - 5e-3 && r.elbo[ELB_GAP_FLOW].mean < f->log_evidence + 1e-3);
+    assert_true(r.bound[ELB_GAP_AIS].mean < f->log_evidence - 1);
+    check_signs(&r);
+    for (int part = ELB_GAP_FFG; part <= ELB_GAP_FULL; part++) {
+        assert_true(r.converged[part] == 1);
+        assert_true(r.agree[part] == 1); /* three starts within 0.05 nats */
+    }
+    world_end(&w);
+}
+
+/* Where the encoder is the optimum there is nothing to amortise. */
+static void test_best_encoder(void **state)
+{
+    (void)state;
+    const elb_oracle_facts *f = &elb_oracle_linear_gaussian;
+    world w = world_make(f, "ffg");
+    elb_gap_settings how = usual(&w);
+    world_encoder(&w, f->best_mean, f->best_variance);
+    elb_gap_result r = gap(&w, &how);
+    support_assert_near(r.amortisation.mean, 0, 1e-3, 0);
+    support_assert_near(r.inference.mean, 0.004211536365, 1e-3, 0);
+    assert_true(isnan(r.elbo[ELB_GAP_FULL].mean) && isnan(r.elbo[ELB_GAP_FLOW].mean));
+    world_end(&w);
+}
+
+/* Three bounds of the same number, of which the greatest is taken. */
+static void test_bounds(void **state)
+{
+    (void)state;
+    const elb_oracle_facts *f = &elb_oracle_linear_gaussian;
+    world w = world_make(f, "ffg");
+    elb_gap_settings how = usual(&w);
+    how.samples = 100;
+    how.steps = 100;
+    how.anneal = (elb_anneal_settings){.chains = 100, .temperatures = 200, .leapfrog = 10};
+    world_encoder(&w, poor_mean, poor_variance);
+    elb_gap_result r = gap(&w, &how);
+    const elb_gap_mean *by[] = {&r.bound[ELB_GAP_ENCODER], &r.bound[ELB_GAP_FFG], &r.bound[ELB_GAP_AIS]};
+    for (int i = 0; i < 3; i++) {
+        assert_true(by[i]->mean <= r.log_p.mean);
+        support_assert_near(by[i]->mean, f->log_evidence, 0.1, 0);
+        assert_true(by[i]->mean < f->log_evidence + 3 * by[i]->standard_error);
+    }
+    assert_memory_equal(&r.log_p, &r.bound[r.log_p_by], sizeof r.log_p);
+    world_end(&w);
+}
+
+/* A model whose own family holds the posterior has no approximation gap. */
+static void test_full(void **state)
+{
+    (void)state;
+    const elb_oracle_facts *f = &elb_oracle_linear_gaussian;
+    world w = world_make(f, "full");
+    elb_gap_settings how = usual(&w);
+    elb_gap_result r = gap(&w, &how);
+    assert_int_equal(r.own, ELB_GAP_FULL);
+    support_assert_near(r.bound[ELB_GAP_FULL].mean - r.elbo[ELB_GAP_FULL].mean, 0, 1e-3, 0);
+    support_assert_near(r.elbo[ELB_GAP_FULL].mean, f->log_evidence, 1e-3, 0);
+    assert_true(r.amortisation.mean > 0.1); /* as it starts, untrained */
+    world_end(&w);
+}
+
+/* --- one latent, three bits ------------------------------------------------------------------------------------------ */
+
+static void test_bernoulli(void **state)
+{
+    (void)state;
+    const elb_oracle_facts *f = &elb_oracle_bernoulli;
+    static const double mean[] = {0}, variance[] = {1};
+    world w = world_make(f, "ffg");
+    elb_gap_settings how = usual(&w);
+    world_encoder(&w, mean, variance);
+    elb_gap_result r = gap(&w, &how);
+    check_truth(&r, f);
+    support_assert_near(r.bound[ELB_GAP_FFG].mean - r.elbo[ELB_GAP_FFG].mean, 0.003083836088, 1e-3, 0);
+    check_signs(&r);
+    world_end(&w);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_linear_gaussian), cmocka_unit_test(test_best_encoder),
+        cmocka_unit_test(test_bounds),          cmocka_unit_test(test_full),
+        cmocka_unit_test(test_bernoulli),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
