@@ -53,6 +53,10 @@ static elb_status mixture_init_weights(elb_posterior *q, mixture_state *state)
 static elb_status mixture_init(elb_posterior *q)
 {
     mixture_state *state = q->state;
+    if (q->options.order == 0)
+        return elb_fail(q->context, ELB_USAGE,
+                        "posterior.order=auto is for training, which finds the order: give a number from 1 to %d",
+                        ELB_MIXTURE_MAX);
     if (q->options.order < 1 || q->options.order > ELB_MIXTURE_MAX)
         return elb_fail(q->context, ELB_USAGE, "a mixture has 1 to %d components, not %lld", ELB_MIXTURE_MAX,
                         (long long)q->options.order);

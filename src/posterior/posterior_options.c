@@ -99,7 +99,9 @@ const elb_option elb_posterior_option_table[] = {
      .fallback = "4",
      .min = 1,
      .max = 10,
-     .help = "Components of a mixture."},
+     .zero = "auto",
+     .help =
+         "Components of a mixture; auto adds one after the other while held-out data (data.validation) gain by it."},
     {.name = "trunk",
      .kind = ELB_OPTION_CHOICE,
      .offset = offsetof(elb_posterior_options, trunk),

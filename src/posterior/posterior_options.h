@@ -31,7 +31,7 @@ typedef struct elb_posterior_options {
     int flow_context;     /* elb_flow_context */
     int gp_covariance;    /* elb_gp_covariance */
     double gp_scale;      /* prior scale of gp's weights; 0: 1/sqrt(p) */
-    int64_t order;        /* mixture: components */
+    int64_t order;        /* mixture: components; 0: to be found in training */
     int trunk;            /* mixture: elb_mixture_trunk */
     int weights;          /* mixture: elb_mixture_weights */
     int allocation;       /* mixture: elb_mixture_allocation */

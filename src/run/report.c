@@ -162,6 +162,7 @@ static elb_status report_put(const elb_report *r)
     ELB_TRY(elb_report_put_images(r));
     elb_report_put_last_epoch(r);
     elb_report_put_components(r);
+    elb_report_put_orders(r);
     elb_report_put_facts(r);
     report_put_config(r);
     elb_writer_printf(r->writer, "</body>\n</html>\n");

@@ -29,6 +29,7 @@ void elb_report_put_warnings(const elb_report *r);
 void elb_report_put_evaluations(const elb_report *r);
 void elb_report_put_last_epoch(const elb_report *r);
 void elb_report_put_components(const elb_report *r); /* of a mixture (report_components.c) */
+void elb_report_put_orders(const elb_report *r);
 void elb_report_put_facts(const elb_report *r);
 
 /* --- pictures (report_charts.c); errors: ELB_MEMORY, ELB_FAILURE, ELB_DATA */

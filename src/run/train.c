@@ -1,6 +1,7 @@
 #include <math.h>
 
 #include "data/checksum.h"
+#include "run/auto_order.h"
 #include "run/schedule.h"
 #include "run/trainer.h"
 
@@ -231,6 +232,7 @@ static void train_result(const elb_trainer *t, elb_train_result *result)
 
 elb_status elb_train(const elb_config *config, const elb_train_settings *settings, elb_train_result *result)
 {
+    if (elb_order_is_auto(config)) return elb_train_auto_order(config, settings, result);
     *result = (elb_train_result){.validation_elbo = NAN};
     elb_trainer t = {.context = config->context, .settings = *settings};
     elb_status status = elb_config_copy(config, &t.config);

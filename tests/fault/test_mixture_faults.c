@@ -1,0 +1,103 @@
+/* test_mixture_faults.c - a mixture trained in phases from another run, and the search for its order, with the n-th allocation
+ * failing, for every n: ELB_MEMORY and a sentence, and nothing leaked. */
+#include "support.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include <elbow/train.h>
+
+enum { DATA = 4, COUNT = 30 };
+
+static const char *const keys[][2] = {
+    {"model.latent", "2"},           {"model.hidden", "3"},          {"posterior.hidden", "3"},
+    {"likelihood.type", "gaussian"}, {"train.epochs", "3"},          {"train.batch", "20"},
+    {"data.validation", "10"},       {"posterior.type", "mixture"},  {"posterior.order", "2"},
+    {"objective.type", "recmix"},    {"objective.pretrain", "0.34"}, {"objective.recursion", "0.5"},
+    {"posterior.weights", "input"},
+};
+
+typedef struct world {
+    fault f;
+    elb_context *c;
+    elb_config *config;
+    char *folder;
+} world;
+
+static void world_begin(world *w)
+{
+    memset(w, 0, sizeof *w);
+    w->folder = support_folder_make();
+    FILE *f = fopen(support_path(w->folder, "data.csv"), "w");
+    assert_non_null(f);
+    for (uint64_t i = 0; i < COUNT * DATA; i++)
+        fprintf(f, "%.4f%c", support_number(1, i), i % DATA < DATA - 1 ? ',' : '\n');
+    assert_int_equal(fclose(f), 0);
+    elb_settings settings = fault_settings(&w->f);
+    assert_int_equal(elb_context_create(&settings, &w->c), ELB_OK);
+    assert_int_equal(elb_config_create(w->c, &w->config), ELB_OK);
+    assert_int_equal(elb_config_set(w->config, "data.spec", support_path(w->folder, "data.csv")), ELB_OK);
+    for (size_t i = 0; i < sizeof keys / sizeof keys[0]; i++)
+        assert_int_equal(elb_config_set(w->config, keys[i][0], keys[i][1]), ELB_OK);
+}
+
+static void world_end(world *w)
+{
+    elb_config_destroy(w->config);
+    support_context_end(w->c, &w->f);
+    support_folder_remove(w->folder);
+}
+
+static elb_status train(world *w, const char *run)
+{
+    elb_train_result result;
+    elb_train_settings settings = {.folder = support_path(w->folder, run)};
+    return elb_train(w->config, &settings, &result);
+}
+
+/* Fails every stride-th allocation in turn. from: a VAE is trained before, without failures. */
+static void fail_each(int stride, bool from, const char *order)
+{
+    for (int64_t nth = 1;; nth += stride) {
+        world w;
+        world_begin(&w);
+        if (from) {
+            assert_int_equal(elb_config_set(w.config, "posterior.type", "ffg"), ELB_OK);
+            assert_int_equal(elb_config_set(w.config, "objective.type", "elbo"), ELB_OK);
+            assert_int_equal(train(&w, "vae"), ELB_OK);
+            assert_int_equal(elb_config_set(w.config, "posterior.type", "mixture"), ELB_OK);
+            assert_int_equal(elb_config_set(w.config, "objective.type", "recmix"), ELB_OK);
+            assert_int_equal(elb_config_set(w.config, "train.from", support_path(w.folder, "vae")), ELB_OK);
+        }
+        assert_int_equal(elb_config_set(w.config, "posterior.order", order), ELB_OK);
+        w.f.alloc_countdown = nth;
+        elb_status status = train(&w, "run");
+        bool failed = w.f.alloc_countdown == 0;
+        w.f.alloc_countdown = 0;
+        assert_int_equal(status, failed ? ELB_MEMORY : ELB_OK);
+        if (failed) support_assert_message(w.c, "out of memory");
+        world_end(&w);
+        if (!failed) break;
+    }
+}
+
+static void test_phases_without_memory(void **state)
+{
+    (void)state;
+    fail_each(7, true, "2");
+}
+
+static void test_search_without_memory(void **state)
+{
+    (void)state;
+    fail_each(53, false, "auto");
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_phases_without_memory),
+        cmocka_unit_test(test_search_without_memory),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
