@@ -66,7 +66,8 @@ static const cli_option refine_table[] = {
      .value = "T",
      .min = 1,
      .max = 1000000000,
-     .help = "Gradient steps on every datum's lambda; by default the run's own refine.steps, or 100. The same as --set refine.steps=T."},
+     .help = "Gradient steps on every datum's lambda; by default the run's own refine.steps, or 100. The same as --set "
+             "refine.steps=T."},
     {.name = "rate",
      .kind = CLI_TEXT,
      .offset = offsetof(infer_options, rate),

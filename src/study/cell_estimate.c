@@ -160,6 +160,7 @@ static elb_status estimate_refine(elb_cell_work *work)
     config->refine.family = own->family;
     config->refine.steps = e->refine_steps;
     config->refine.rate = e->refine_rate;
+    config->refine.decay = 1;
     elb_status status = elb_cell_refine_as(work, config);
     elb_config_destroy(config);
     return status;

@@ -160,12 +160,9 @@ static void test_npz(void **state)
         int count;
         double want[6];
     } cases[] = {
-        {"npz/stored", "", 6, {0, 1, 2, 3, 4, 5}},
-        {"npz/deflated", "", 6, {0, 1, 2, 3, 4, 5}},
-        {"npz/deflated", "y", 2, {0, 1}},
-        {"npz/no_x", "a", 6, {0, 1, 2, 3, 4, 5}},
-        {"npz/zip64", "", 6, {0, 1, 2, 3, 4, 5}},
-        {"npz/zip64", "y", 2, {0, 1}},
+        {"npz/stored", "", 6, {0, 1, 2, 3, 4, 5}}, {"npz/deflated", "", 6, {0, 1, 2, 3, 4, 5}},
+        {"npz/deflated", "y", 2, {0, 1}},          {"npz/no_x", "a", 6, {0, 1, 2, 3, 4, 5}},
+        {"npz/zip64", "", 6, {0, 1, 2, 3, 4, 5}},  {"npz/zip64", "y", 2, {0, 1}},
     };
     fault f;
     elb_context *c = support_context(&f);
