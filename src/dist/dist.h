@@ -45,8 +45,9 @@ elb_tensor *elb_mixture_strata(elb_tape *t, elb_tensor *components, int64_t orde
 /* Reparameterised draws from the chosen components: choice [S,B], eps [S,B,n] -> [S,B,n]. */
 elb_tensor *elb_mixture_sample(elb_tape *t, elb_tensor *components, elb_tensor *choice, elb_tensor *eps);
 /* The component, 0..M-1, of every sample, [S,B]; no gradient flows. Sample k of the K that noise->whole tells of takes the
- * component whose part of the cumulative weights holds (k+u)/K, u uniform and the datum's own: systematic sampling,
- * unbiased, and each component is taken K a_m times but for less than one. Or `multinomial`: independently. */
+ * component whose part of the cumulative weights holds k/K + u, modulo 1, u uniform and the datum's own: systematic sampling.
+ * Each sample is one of the mixture, and component m is taken K a_m times but for less than one. Or `multinomial`:
+ * independently. */
 elb_tensor *elb_mixture_choice(elb_tape *t, elb_tensor *logits, const elb_noise *noise, uint32_t lane,
                                bool multinomial);
 /* log a_m - log S for the rows of elb_mixture_strata: [B,M] -> [M*S,B]. */

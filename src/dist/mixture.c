@@ -260,15 +260,17 @@ static double mixture_uniform(const mixture_chooser *c, uint64_t datum, uint32_t
     return ((double)elb_random_word(c->key, datum, draw, 0) + 0.5) * 0x1p-32;
 }
 
-/* Where sample s of a datum stands in [0,1): anywhere, or in its own K-th part of it, all shifted alike. */
+/* Where sample s of a datum stands in [0,1): anywhere, each for itself; or all K evenly from a point that is anywhere. */
 static double mixture_position(const mixture_chooser *c, uint64_t datum, int64_t s)
 {
     const elb_noise *noise = &c->noise;
     uint32_t step = noise->step != NULL ? *noise->step : 0;
     if (c->multinomial) return mixture_uniform(c, datum, noise->draw + step + (uint32_t)s);
-    if (noise->whole > 0)
-        return ((double)((int64_t)noise->draw + s) + mixture_uniform(c, datum, step)) / (double)noise->whole;
-    return ((double)s + mixture_uniform(c, datum, noise->draw + step)) / (double)noise->samples;
+    bool part = noise->whole > 0;
+    double place =
+        part ? (double)((int64_t)noise->draw + s) / (double)noise->whole : (double)s / (double)noise->samples;
+    double position = place + mixture_uniform(c, datum, part ? step : noise->draw + step);
+    return position - floor(position);
 }
 
 /* The component whose part of the cumulative weights holds the position. */

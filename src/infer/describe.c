@@ -45,7 +45,7 @@ static elb_status describe_tile(elb_description *s, int64_t count, const uint64_
                                 int64_t first, int64_t samples)
 {
     elb_tape *t = s->tape;
-    elb_noise noise = {.key = s->key, .datum = datum, .draw = (uint32_t)first, .samples = samples};
+    elb_noise noise = {.key = s->key, .datum = datum, .draw = (uint32_t)first, .samples = samples, .whole = s->samples};
     elb_log_q log_q = s->kl == NULL || s->log_q != NULL ? ELB_LOG_Q_FULL : ELB_LOG_Q_NONE;
     ELB_TRY(elb_tape_reset(t));
     elb_draw d = elb_sample(s->family, t, describe_lambda(s, count, lambda), &noise, log_q);

@@ -385,7 +385,7 @@ static double choice_plain(const grad_case *c, const elb_real *const *in, int64_
     int64_t order = (int64_t)c->with[0], batch = c->in[0].shape[0], b = i % batch, k = i / batch, j = 0;
     uint64_t key = 7 + UINT64_C(0x9E3779B97F4A7C15);
     double u = (elb_random_word(key, datum[b], c->with[2] > 0 ? (uint32_t)k : 0, 0) + 0.5) / 4294967296.0, weights = 0;
-    double position = c->with[2] > 0 ? u : ((double)k + u) / c->with[1], sum = 0;
+    double position = c->with[2] > 0 ? u : fmod((double)k / c->with[1] + u, 1), sum = 0;
     for (int64_t m = 0; m < order; m++) weights += exp((double)in[0][b * order + m]);
     for (; j < order - 1; j++)
         if ((sum += exp((double)in[0][b * order + j]) / weights) > position) break;
