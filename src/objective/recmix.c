@@ -100,7 +100,7 @@ static elb_loss recmix_recursion(const elb_objective *o, elb_tape *t, elb_model 
     elb_tensor *weighed = elb_sub(t, elb_stop_gradient(t, each), elb_objective_penalty(o, t, cost, log_mixture));
     l.reconstruction = elb_draw_mean(t, &held, each);
     l.kl = elb_draw_mean(t, &held, elb_stop_gradient(t, cost));
-    double order = (double)(d.z->shape[0] / noise->samples);
+    double order = (double)q->options.order;
     elb_tensor *ascent = elb_add(t, l.reconstruction, elb_affine(t, elb_mean_first(t, gain), order, 0));
     l.loss = elb_affine(t, elb_mean_all(t, elb_add(t, ascent, elb_draw_mean(t, &d, weighed))), -1, 0);
     return l;
