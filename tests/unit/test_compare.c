@@ -61,8 +61,9 @@ static double number(json_t *object, const char *path)
     return json_number_value(object);
 }
 
-/* The same numbers by the public interface: *elbo, and the IWAE, of a run after so many steps. */
-static double evaluate(elb_context *c, const char *run, uint64_t seed, const char *steps, double *elbo)
+/* The same numbers by the public interface: *elbo, and the IWAE, of a run after so many steps whose rate falls by `decay`. */
+static double evaluate(elb_context *c, const char *run, uint64_t seed, const char *steps, const char *decay,
+                       double *elbo)
 {
     elb_vae *vae;
     elb_dataset *data;
@@ -70,6 +71,7 @@ static double evaluate(elb_context *c, const char *run, uint64_t seed, const cha
     const elb_evaluate_settings settings = {.estimator = ELB_ESTIMATE_IWAE, .samples = 25, .limit = 30, .seed = seed};
     assert_int_equal(elb_vae_open(c, run, &vae), ELB_OK);
     assert_int_equal(elb_vae_set(vae, "refine.steps", steps), ELB_OK);
+    assert_int_equal(elb_vae_set(vae, "refine.decay", decay), ELB_OK);
     assert_int_equal(elb_config_open_data(elb_vae_config(vae), NULL, ELB_PART_TEST, &data), ELB_OK);
     assert_int_equal(elb_evaluate(vae, data, &settings, &e), ELB_OK);
     elb_dataset_destroy(data);
@@ -83,15 +85,15 @@ static void check_run(elb_context *c, const char *folder, json_t *whole, int see
     char run[64], path[64];
     double elbo, own, refined;
     snprintf(run, sizeof run, "vae/seed-%d", seed);
-    own = evaluate(c, support_path(folder, run), (uint64_t)seed, "0", &elbo);
+    own = evaluate(c, support_path(folder, run), (uint64_t)seed, "0", "0", &elbo);
     snprintf(path, sizeof path, "runs/%d/own/mean", seed - 1);
     support_assert_near(number(find(whole, "vae"), path), own, 0, 1e-12);
     snprintf(path, sizeof path, "runs/%d/elbo/mean", seed - 1);
     support_assert_near(number(find(whole, "vae"), path), elbo, 0, 1e-12);
-    refined = evaluate(c, support_path(folder, run), (uint64_t)seed, "2", &elbo);
+    refined = evaluate(c, support_path(folder, run), (uint64_t)seed, "2", "0", &elbo);
     snprintf(path, sizeof path, "runs/%d/own/mean", seed - 1);
     support_assert_near(number(find(whole, "refined"), path), refined, 0, 1e-12);
-    refined = fmax(own, evaluate(c, support_path(folder, run), (uint64_t)seed, "3", &elbo));
+    refined = fmax(own, evaluate(c, support_path(folder, run), (uint64_t)seed, "3", "1", &elbo));
     snprintf(path, sizeof path, "runs/%d/refined/mean", seed - 1);
     support_assert_near(number(find(whole, "vae"), path), refined, 0, 1e-12);
     support_assert_near(number(find(whole, "refined"), path), refined, 0, 1e-12);
