@@ -27,6 +27,8 @@ elb_tensor *elb_gaussian_kl_standard(elb_tape *t, elb_tensor *mean, elb_tensor *
 elb_tensor *elb_triangle(elb_tape *t, elb_tensor *x);
 /* Of the same x: sum over a block's p results = KL(N(0, U^T U) || N(0, scale^2 I)): [n p, p] -> [n p]. */
 elb_tensor *elb_triangle_kl(elb_tape *t, elb_tensor *x, double scale);
+/* y with U_b y = x for every datum b: U [B p, p] as elb_triangle gives it, x [..,B,p] -> [..,B,p]. Gradients flow to both. */
+elb_tensor *elb_triangle_solve(elb_tape *t, elb_tensor *u, elb_tensor *x);
 /* --- mixtures of M diagonal Gaussians, one mixture per datum: components [B,M*2n] = m_1, s_1, .., m_M, s_M (means and
  * log-variances), logits [B,M] = log weights up to a constant; a = softmax(logits). M <= ELB_MIXTURE_MAX. */
 enum { ELB_MIXTURE_MAX = 16 };

@@ -70,22 +70,29 @@ static elb_tensor *full_log_det(elb_posterior *q, elb_tape *t, elb_tensor *lambd
 }
 
 /* log q(z) = log N(eps; 0, I) - log |det U|. */
+static elb_tensor *full_log_prob(elb_posterior *q, elb_tape *t, elb_tensor *lambda, elb_tensor *eps)
+{
+    return elb_sub(t, elb_standard_normal_log_prob(t, eps), full_log_det(q, t, lambda));
+}
+
+/* The same with eps = U^-1 (z - m). */
+static elb_tensor *full_log_density(elb_posterior *q, elb_tape *t, elb_tensor *lambda, elb_tensor *z)
+{
+    elb_tensor *u = elb_triangle(t, full_x(q, t, lambda));
+    return full_log_prob(q, t, lambda, elb_triangle_solve(t, u, elb_sub(t, z, full_mean(q, t, lambda))));
+}
+
 static elb_draw full_sample(elb_posterior *q, elb_tape *t, elb_tensor *lambda, const elb_noise *noise, elb_log_q log_q)
 {
     int64_t z = q->latent;
     elb_draw d = {NULL, NULL, NULL};
-    if (log_q == ELB_LOG_Q_SAMPLE)
-        elb_tape_fail(
-            t, ELB_USAGE,
-            "objective.gradient=stl and dreg need the density at a given z, which posterior.type=full does not "
-            "have; set objective.gradient=plain");
-    if (lambda == NULL) return d;
-    elb_tensor *eps = elb_noise_normal(t, noise, lambda->rows, z, 0);
     elb_tensor *u = elb_triangle(t, full_x(q, t, lambda));
     if (u == NULL) return d;
+    elb_tensor *eps = elb_noise_normal(t, noise, lambda->rows, z, 0);
     elb_tensor *map = elb_join(t, elb_reshape(t, u, 2, (int64_t[]){lambda->rows, z * z}), full_mean(q, t, lambda));
     d.z = elb_linear_each(t, eps, map, 0, z, ELB_LINEAR);
-    if (log_q != ELB_LOG_Q_NONE) d.log_q = elb_sub(t, elb_standard_normal_log_prob(t, eps), full_log_det(q, t, lambda));
+    if (log_q == ELB_LOG_Q_FULL) d.log_q = full_log_prob(q, t, lambda, eps);
+    if (log_q == ELB_LOG_Q_SAMPLE) d.log_q = full_log_density(q, t, elb_stop_gradient(t, lambda), d.z);
     return d;
 }
 
@@ -125,6 +132,7 @@ const elb_posterior_type elb_posterior_full = {
     .sample = full_sample,
     .mean = full_mean,
     .log_variance = full_log_variance,
+    .log_density = full_log_density,
     .kl_to_prior = full_kl_to_prior,
     .from_moments = full_from_moments,
 };

@@ -11,6 +11,7 @@ enum { CANVAS_SCALE = 2 };  /* pixels of a PNG per unit */
 #define CANVAS_ENLARGED 1.5 /* of an SVG where it is shown by itself: ten units make small letters */
 
 typedef struct canvas_type {
+    void (*box)(elb_canvas *canvas, elb_point corner, double width, double height, elb_color color);
     void (*line)(elb_canvas *canvas, elb_point from, elb_point to, double width, elb_color color);
     void (*disc)(elb_canvas *canvas, elb_point at, double radius, elb_color color, bool open);
     void (*text)(elb_canvas *canvas, elb_point at, elb_anchor anchor, elb_color color, const char *text);
@@ -45,6 +46,17 @@ static void svg_put(elb_writer *w, const char *name, double value)
 static void svg_put_color(elb_writer *w, const char *name, elb_color color)
 {
     elb_writer_printf(w, " %s=\"#%02x%02x%02x\"", name, color.rgb[0], color.rgb[1], color.rgb[2]);
+}
+
+static void svg_box(elb_canvas *v, elb_point corner, double width, double height, elb_color color)
+{
+    elb_writer_printf(v->writer, "<rect");
+    svg_put(v->writer, "x", corner.x);
+    svg_put(v->writer, "y", corner.y);
+    svg_put(v->writer, "width", width);
+    svg_put(v->writer, "height", height);
+    svg_put_color(v->writer, "fill", color);
+    elb_writer_printf(v->writer, "/>\n");
 }
 
 static void svg_line(elb_canvas *v, elb_point from, elb_point to, double width, elb_color color)
@@ -88,7 +100,7 @@ static elb_status svg_close(elb_canvas *v)
     return elb_writer_commit(v->writer);
 }
 
-static const canvas_type canvas_svg = {svg_line, svg_disc, svg_text, svg_close};
+static const canvas_type canvas_svg = {svg_box, svg_line, svg_disc, svg_text, svg_close};
 
 static elb_status svg_open(elb_canvas *v, int64_t width, int64_t height)
 {
@@ -104,6 +116,14 @@ static elb_status svg_open(elb_canvas *v, int64_t width, int64_t height)
 }
 
 /* --- PNG ------------------------------------------------------------------------------------------------------------ */
+
+/* Edges at whole pixels: boxes that meet leave no gap. */
+static void png_box(elb_canvas *v, elb_point corner, double width, double height, elb_color color)
+{
+    int64_t left = llround(CANVAS_SCALE * corner.x), right = llround(CANVAS_SCALE * (corner.x + width));
+    int64_t top = llround(CANVAS_SCALE * corner.y), bottom = llround(CANVAS_SCALE * (corner.y + height));
+    elb_paint_box(v->image, left, top, right - left, bottom - top, color);
+}
 
 static void png_line(elb_canvas *v, elb_point from, elb_point to, double width, elb_color color)
 {
@@ -131,7 +151,7 @@ static elb_status png_close(elb_canvas *v)
     return elb_image_save(v->image, v->path);
 }
 
-static const canvas_type canvas_png = {png_line, png_disc, png_text, png_close};
+static const canvas_type canvas_png = {png_box, png_line, png_disc, png_text, png_close};
 
 static elb_status png_open(elb_canvas *v, int64_t width, int64_t height)
 {
@@ -175,6 +195,11 @@ void elb_canvas_discard(elb_canvas *canvas)
 {
     elb_writer_discard(canvas->writer);
     canvas_free(canvas);
+}
+
+void elb_canvas_box(elb_canvas *canvas, elb_point corner, double width, double height, elb_color color)
+{
+    canvas->type->box(canvas, corner, width, height, color);
 }
 
 void elb_canvas_line(elb_canvas *canvas, elb_point from, elb_point to, double width, elb_color color)

@@ -21,6 +21,7 @@ elb_status elb_canvas_open(elb_context *c, const char *path, int64_t width, int6
 elb_status elb_canvas_close(elb_canvas *canvas);
 void elb_canvas_discard(elb_canvas *canvas); /* no file */
 
+void elb_canvas_box(elb_canvas *canvas, elb_point corner, double width, double height, elb_color color);
 void elb_canvas_line(elb_canvas *canvas, elb_point from, elb_point to, double width, elb_color color);
 /* open: a ring with the page's ground in it. */
 void elb_canvas_disc(elb_canvas *canvas, elb_point at, double radius, elb_color color, bool open);

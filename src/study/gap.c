@@ -19,11 +19,27 @@ static elb_status gap_check(const elb_vae *vae, const elb_gap_settings *s, int c
     return ELB_OK;
 }
 
+static elb_status gap_save_bars(elb_context *c, const char *folder, const elb_gap_result *results, int count)
+{
+    static const char *const endings[] = {"svg", "png"};
+    for (int i = 0; i < 2; i++) {
+        char *path = elb_format(c, "%s/gap.%s", folder, endings[i]);
+        elb_status status = path != NULL ? elb_gap_save_bars(c, results, count, path) : ELB_MEMORY;
+        elb_free(c, path);
+        ELB_TRY(status);
+    }
+    return ELB_OK;
+}
+
 static elb_status gap_save(elb_vae *vae, const elb_gap_work *work, const elb_gap_set *sets, int count,
                            const elb_gap_settings *settings, const elb_gap_result *results)
 {
     char *advice;
-    for (int i = 0; i < count; i++) ELB_TRY(elb_gap_save_table(&work[i], &results[i]));
+    for (int i = 0; i < count; i++) {
+        ELB_TRY(elb_gap_save_table(&work[i], &results[i]));
+        ELB_TRY(elb_gap_save_worst(&work[i], &results[i]));
+    }
+    ELB_TRY(gap_save_bars(vae->context, settings->folder, results, count));
     ELB_TRY(elb_gap_advice(vae->context, results, count, &advice));
     elb_status status = elb_gap_save_json(vae, settings, sets, results, count, advice);
     elb_text_free(vae->context, advice);

@@ -50,6 +50,10 @@ elb_status elb_gap_advice(elb_context *c, const elb_gap_result *results, int cou
 elb_status elb_gap_text(elb_context *c, const elb_gap_result *results, int count, char **text);
 elb_status elb_gap_save_json(const elb_vae *vae, const elb_gap_settings *settings, const elb_gap_set *sets,
                              const elb_gap_result *results, int count, const char *advice);
+/* The gaps as bars; SVG or PNG by the ending of `path`. */
+elb_status elb_gap_save_bars(elb_context *c, const elb_gap_result *results, int count, const char *path);
+/* worst-<set>.png: the data with the largest inference gaps, the largest first; none where data are no images. */
+elb_status elb_gap_save_worst(const elb_gap_work *w, const elb_gap_result *result);
 elb_status elb_gap_save_table(const elb_gap_work *w, const elb_gap_result *result);
 
 #endif

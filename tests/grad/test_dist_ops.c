@@ -196,6 +196,42 @@ static void test_triangle(void **state)
         }
 }
 
+static elb_tensor *solve_build(elb_tape *t, elb_tensor *const *in, const grad_case *c)
+{
+    (void)c;
+    return elb_triangle_solve(t, elb_triangle(t, in[0]), in[1]);
+}
+
+static double solve_plain(const grad_case *c, const elb_real *const *in, int64_t i)
+{
+    int64_t p = grad_cols(&c->in[1]), data = grad_rows(&c->in[0]) / p, row = i / p, block = row % data * p;
+    double y[64];
+    for (int64_t j = p - 1; j >= i % p; j--) {
+        y[j] = (double)in[1][row * p + j];
+        for (int64_t k = j + 1; k < p; k++) y[j] -= triangle_at(in[0], p, block + j, k) * y[k];
+        y[j] /= triangle_at(in[0], p, block + j, j);
+    }
+    return y[i % p];
+}
+
+static void test_triangle_solve(void **state)
+{
+    static const grad_input shapes[][2] = {{{SHAPE(2, 1, 1)}, {SHAPE(2, 1, 1)}},
+                                           {{SHAPE(2, 3, 3)}, {SHAPE(2, 4, 3)}},
+                                           {{SHAPE(2, 12, 4)}, {SHAPE(3, 2, 3, 4)}},
+                                           {{SHAPE(2, 60, 20)}, {SHAPE(3, 5, 3, 20)}}};
+    (void)state;
+    for (size_t x = 0; x < COUNT(shapes); x++) {
+        grad_case c = {.inputs = 2, .build = solve_build, .plain = solve_plain};
+        for (int i = 0; i < 2; i++) {
+            c.in[i] = shapes[x][i];
+            c.in[i].low = -0.5;
+            c.in[i].high = 0.5;
+        }
+        grad_check(&c);
+    }
+}
+
 static elb_tensor *standard_build(elb_tape *t, elb_tensor *const *in, const grad_case *c)
 {
     (void)c;
@@ -418,8 +454,9 @@ int main(void)
         cmocka_unit_test(test_bernoulli),       cmocka_unit_test(test_gaussian),
         cmocka_unit_test(test_gaussian_tiled),  cmocka_unit_test(test_sample_and_kl),
         cmocka_unit_test(test_standard_normal), cmocka_unit_test(test_triangle),
-        cmocka_unit_test(test_mixture_density), cmocka_unit_test(test_mixture_samples),
-        cmocka_unit_test(test_mixture_choice),  cmocka_unit_test(test_registry),
+        cmocka_unit_test(test_triangle_solve),  cmocka_unit_test(test_mixture_density),
+        cmocka_unit_test(test_mixture_samples), cmocka_unit_test(test_mixture_choice),
+        cmocka_unit_test(test_registry),
     };
     return cmocka_run_group_tests(tests, NULL, grad_end_group);
 }
