@@ -9,7 +9,8 @@
 
 typedef struct gap_options {
     cli_source source;
-    const char *out, *optima;
+    const char *out, *optima, *indices;
+    bool picture;
     int64_t limit, samples, starts, steps, step_samples, chains, temperatures;
 } gap_options;
 
@@ -48,7 +49,7 @@ static const cli_option gap_table[] = {
      .kind = CLI_INT,
      .offset = offsetof(gap_options, steps),
      .value = "T",
-     .fallback = "2000",
+     .fallback = "4000",
      .min = 0,
      .max = 100000000,
      .help = "Adam steps from every start of an optimum, at most; a datum whose ELBO has come to rest takes fewer."},
@@ -85,6 +86,19 @@ static const cli_option gap_table[] = {
      .min = 1,
      .max = 10000000,
      .help = "Temperatures of annealed importance sampling between prior and posterior."},
+    {.name = "picture",
+     .kind = CLI_FLAG,
+     .offset = offsetof(gap_options, picture),
+     .help = "Instead of the table, for a model with two latent numbers: p(z|x) of some data, and what q(z|x) and the "
+             "best q of "
+             "every family make of it, as picture.svg and .png."},
+    {.name = "indices",
+     .kind = CLI_TEXT,
+     .offset = offsetof(gap_options, indices),
+     .value = "I,J",
+     .help = "Which data --picture shows, counted from 0, with commas between them; by default, of the first N, the "
+             "one with "
+             "the largest amortisation gap and the one with the largest approximation gap."},
     {.name = NULL},
 };
 
@@ -203,12 +217,50 @@ static elb_status gap_go(cli *c, const gap_options *o, elb_vae *vae, const gap_d
     return status;
 }
 
+/* --- pictures ------------------------------------------------------------------------------------------------------ */
+
+enum { GAP_INDICES_MOST = 16 };
+
+static elb_status gap_indices(cli *c, const char *list, int64_t *index, int64_t *count)
+{
+    *count = 0;
+    for (const char *at = list; at; at++) {
+        char *end;
+        long long value = strtoll(at, &end, 10);
+        if (end == at || value < 0 || (*end && *end != ',') || *count == GAP_INDICES_MOST)
+            return cli_fail(c, ELB_USAGE, "--indices '%s' is no list of up to %d data, as in 3,17", list,
+                            GAP_INDICES_MOST);
+        index[(*count)++] = value;
+        if (!*end) return ELB_OK;
+        at = end;
+    }
+    return ELB_OK;
+}
+
+static elb_status gap_draw(cli *c, const gap_options *o, elb_vae *vae, const gap_data *d, const char *folder)
+{
+    elb_gap_settings settings;
+    int64_t index[GAP_INDICES_MOST], count;
+    CLI_TRY(gap_indices(c, o->indices, index, &count));
+    CLI_TRY(gap_settings(c, o, vae, folder, &settings));
+    elb_status status = elb_gap_picture(vae, &d->sets[d->count - 1], index, count, &settings);
+    if (status == ELB_INTERRUPTED || status == ELB_REQUEUE)
+        return cli_fail(c, status, "stopped before the end; no picture was written");
+    CLI_TRY(status);
+    if (!c->common.json) {
+        cli_row("picture", "%s/picture.svg, %s/picture.png", folder, folder);
+        return ELB_OK;
+    }
+    json_t *object = json_pack("{s:o}", "picture", json_sprintf("%s/picture.svg", folder));
+    return cli_print_json(c, object, JSON_INDENT(2));
+}
+
 static elb_status gap_work(cli *c, const gap_options *o, elb_vae *vae, const char *folder)
 {
     gap_data d = {.count = 0};
     elb_status status = gap_open(c, o, vae, &d);
     if (status == ELB_OK) status = gap_check(c, o, &d);
-    if (status == ELB_OK) status = gap_go(c, o, vae, &d, folder);
+    if (status == ELB_OK) status = (o->picture ? gap_draw : gap_go)(c, o, vae, &d, folder);
     for (int i = 0; i < d.count; i++) elb_dataset_destroy(d.opened[i]);
     return status;
 }
@@ -228,6 +280,7 @@ static elb_status gap_run(cli *c, const void *values)
     const gap_options *o = values;
     elb_vae *vae;
     char *made;
+    if (o->indices && !o->picture) return cli_fail(c, ELB_USAGE, "--indices belongs to --picture");
     CLI_TRY(gap_folder(c, o, &made));
     elb_status status = elb_vae_open(c->context, c->arguments[0], &vae);
     if (status == ELB_OK) {
@@ -254,6 +307,7 @@ const cli_verb verb_gap = {
     .examples = "elbow gap run\n"
                 "elbow gap run --limit 20 --temperatures 200 --optima none\n"
                 "elbow gap run --part test --set refine.steps=20 --json\n"
+                "elbow gap two-d --picture --indices 3,17\n"
                 "elbow gap converted.safetensors --data images.npy --out gaps",
     .options = gap_table,
     .size = sizeof(gap_options),

@@ -73,6 +73,12 @@ typedef struct elb_gap_result {
  * Errors: ELB_MODEL, ELB_DATA, ELB_USAGE, ELB_NUMERIC, ELB_FAILURE, ELB_MEMORY; what `progress` returned. */
 ELB_API elb_status elb_gap(elb_vae *vae, const elb_gap_set *sets, int count, const elb_gap_settings *settings,
                            elb_gap_result *results, char **text);
+/* picture.svg and .png in the folder: for a model with two latent numbers p(z|x) of some data, a row each, and beside it q(z|x)
+ * as trained and the best ones. index[count]: which; count 0 chooses, among the first settings->limit, the datum with the
+ * largest amortisation gap and the one with the largest approximation gap, of diagonal Gaussians.
+ * Errors: as elb_gap; ELB_MODEL (another number of latent numbers). */
+ELB_API elb_status elb_gap_picture(elb_vae *vae, const elb_gap_set *set, const int64_t *index, int64_t count,
+                                   const elb_gap_settings *settings);
 ELB_API const char *elb_gap_part_name(elb_gap_part part); /* "encoder", "ffg", ... */
 
 ELB_END_DECLS

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "infer/gate.h"
+#include "posterior/aux_flow.h"
 #include "posterior/mixture.h"
 
 enum {
@@ -64,20 +65,37 @@ static elb_status inference_draw_moments(elb_inference *i, int64_t count, const 
     return ELB_OK;
 }
 
+/* A flow of every datum's own that is the posterior's, weights and all. */
+static bool inference_localises(const elb_inference *i)
+{
+    return i->options.family == ELB_REFINE_FLOW && elb_aux_flow_shared(i->posterior) &&
+           i->posterior->options.activation != ELB_NET_GATED;
+}
+
+/* What own's lambda starts from. */
+static elb_status inference_change(elb_inference *i, int64_t count, const uint64_t *datum, elb_tensor *x,
+                                   elb_tensor *encoded, elb_real *lambda)
+{
+    bool gated = i->options.gate == ELB_REFINE_BEST_COMPONENT, told = i->posterior->type->log_variance != NULL;
+    if (inference_localises(i)) {
+        ELB_TRY(elb_tape_run(i->tape, NULL));
+        elb_aux_flow_localise(i->posterior, i->own, count, encoded->data, lambda);
+        return ELB_OK;
+    }
+    ELB_TRY(gated  ? elb_gate_best(i->model, i->posterior, i->tape, x, encoded, i->moments)
+            : told ? inference_keep_moments(i, encoded)
+                   : inference_draw_moments(i, count, datum, encoded));
+    i->own->type->from_moments(i->own, count, i->moments, lambda);
+    return ELB_OK;
+}
+
 static elb_status inference_encode(elb_inference *i, int64_t count, const uint64_t *datum, elb_real *x,
                                    elb_real *lambda)
 {
     ELB_TRY(elb_tape_reset(i->tape));
     elb_tensor *in = elb_leaf(i->tape, "data", x, NULL, 2, (int64_t[]){count, i->model->data});
     elb_tensor *out = elb_encode(i->posterior, i->tape, in);
-    if (i->own != NULL && !elb_tape_failed(i->tape)) {
-        bool gated = i->options.gate == ELB_REFINE_BEST_COMPONENT, told = i->posterior->type->log_variance != NULL;
-        ELB_TRY(gated  ? elb_gate_best(i->model, i->posterior, i->tape, in, out, i->moments)
-                : told ? inference_keep_moments(i, out)
-                       : inference_draw_moments(i, count, datum, out));
-        i->own->type->from_moments(i->own, count, i->moments, lambda);
-        return ELB_OK;
-    }
+    if (i->own != NULL && !elb_tape_failed(i->tape)) return inference_change(i, count, datum, in, out, lambda);
     ELB_TRY(elb_tape_run(i->tape, NULL));
     memcpy(lambda, out->data, (size_t)(out->rows * out->cols) * sizeof *lambda);
     return ELB_OK;

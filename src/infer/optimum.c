@@ -10,8 +10,11 @@ enum {
     OPTIMUM_RATES = 3,
     OPTIMUM_JUDGE_SAMPLES = 512 /* of z, by which starts are compared */
 };
-/* Adam jitters by about its step size: the first travels, the last comes to rest. */
+/* Adam jitters by about its step size: the first travels, the last comes to rest. A flow's weights are many to a unit. */
 static const double optimum_rates[OPTIMUM_RATES] = {0.03, 0.006, 0.001};
+static const double optimum_flow_rates[OPTIMUM_RATES] = {0.001, 0.0003, 0.00005};
+/* Windows without a rise that end each. A flow's many weights first lose to noise what they later gain. */
+static const int64_t optimum_patience[OPTIMUM_RATES] = {2, 2, 2}, optimum_flow_patience[OPTIMUM_RATES] = {10, 4, 2};
 /* Of the steps, how many may be taken by the end of each. */
 static const double optimum_share[OPTIMUM_RATES + 1] = {0, 0.5, 0.75, 1};
 
@@ -180,6 +183,7 @@ elb_status elb_optimum_run(elb_optimum *o, int64_t count, const uint64_t *datum,
 static elb_status optimum_open(elb_optimum *o, elb_posterior *posterior)
 {
     const elb_optimum_settings *s = &o->settings;
+    bool flow = s->family == ELB_REFINE_FLOW;
     if (s->starts < 1 || s->steps < 0 || !(s->tolerance > 0))
         return elb_fail(o->context, ELB_USAGE,
                         "an optimum takes 1 or more starts, 0 or more steps and a tolerance above 0, not %lld, %lld "
@@ -189,7 +193,8 @@ static elb_status optimum_open(elb_optimum *o, elb_posterior *posterior)
     ELB_TRY(elb_inference_create(o->context, o->model, posterior, &options, o->seed, &o->inference));
     o->family = elb_inference_family(o->inference);
     for (int64_t i = 0; i < OPTIMUM_RATES; i++) {
-        options.rate = optimum_rates[i];
+        options.rate = (flow ? optimum_flow_rates : optimum_rates)[i];
+        options.patience = (flow ? optimum_flow_patience : optimum_patience)[i];
         options.steps = optimum_steps(s, i);
         ELB_TRY(elb_refiner_create(o->model, o->family, &options, &o->refiner[i]));
         elb_refiner_fix_rows(o->refiner[i]);

@@ -37,7 +37,8 @@ struct elb_refiner {
     elb_real *x;                                                 /* [room,D], with a tolerance only */
     uint64_t *datum;                                             /* [room] */
     int64_t *place;                                              /* [room] */
-    double *level, *before; /* [room] each, one block: the ELBOs at the latest measurement and at the one before */
+    double *level, *best; /* [room] each, one block: the ELBOs at the latest measurement, and the greatest so far */
+    int64_t *stale;       /* [room] measurements since the best */
     /* the run */
     int64_t batch, count; /* data in all; still refined */
     elb_tensor *each, *loss;
@@ -142,17 +143,26 @@ static void refine_move(elb_refiner *r, int64_t from, int64_t to)
     memcpy(r->x + to * data, r->x + from * data, (size_t)data * sizeof *r->x);
     r->datum[to] = r->datum[from];
     r->place[to] = r->place[from];
-    r->level[to] = r->level[from];
+    r->best[to] = r->best[from];
+    r->stale[to] = r->stale[from];
 }
 
-/* Data whose ELBO rose by less than the tolerance leave, the others move up. */
+/* Whether the datum has stood still for long enough. */
+static bool refine_rests(elb_refiner *r, int64_t b)
+{
+    bool rose = r->level[b] - r->best[b] >= r->options.tolerance;
+    r->best[b] = fmax(r->best[b], r->level[b]);
+    r->stale[b] = rose ? 0 : r->stale[b] + 1;
+    return r->stale[b] >= r->options.patience;
+}
+
+/* Data whose ELBO has come to rest leave, the others move up. */
 static elb_status refine_converge(elb_refiner *r, uint64_t key)
 {
     int64_t count = r->count, kept = 0;
-    memcpy(r->before, r->level, (size_t)count * sizeof *r->level);
     ELB_TRY(refine_measure(r));
     for (int64_t b = 0; b < count; b++)
-        if (r->level[b] - r->before[b] < r->options.tolerance)
+        if (refine_rests(r, b))
             refine_finish(r, b);
         else
             refine_move(r, b, kept++);
@@ -169,10 +179,12 @@ static void refine_release(elb_refiner *r)
     elb_free(r->context, r->datum);
     elb_free(r->context, r->place);
     elb_free(r->context, r->level);
+    elb_free(r->context, r->stale);
     r->lambda = r->x = NULL;
     r->datum = NULL;
     r->place = NULL;
     r->level = NULL;
+    r->stale = NULL;
     r->room = 0;
 }
 
@@ -186,11 +198,13 @@ static elb_status refine_make_room(elb_refiner *r, int64_t count)
     r->datum = elb_alloc(r->context, count, sizeof *r->datum);
     r->place = elb_alloc(r->context, count, sizeof *r->place);
     r->level = elb_alloc(r->context, 2 * count, sizeof *r->level);
-    if (r->lambda == NULL || r->datum == NULL || r->place == NULL || r->level == NULL) return ELB_MEMORY;
+    r->stale = elb_alloc(r->context, count, sizeof *r->stale);
+    if (r->lambda == NULL || r->datum == NULL || r->place == NULL || r->level == NULL || r->stale == NULL)
+        return ELB_MEMORY;
     r->gradient = r->lambda + GRADIENT * size;
     for (int i = 0; i < ELB_OPTIMIZER_MOMENTS; i++) r->moment[i] = r->lambda + (MOMENT + i) * size;
     r->done = r->lambda + DONE * size;
-    r->before = r->level + count;
+    r->best = r->level + count;
     if (r->options.tolerance > 0) {
         r->x = elb_alloc(r->context, count * r->model->data, sizeof *r->x);
         if (r->x == NULL) return ELB_MEMORY;
@@ -221,6 +235,8 @@ elb_status elb_refiner_run(elb_refiner *r, uint64_t key, int64_t count, const ui
     refine_start(r, count, datum, x, lambda);
     ELB_TRY(refine_record(r, key, converges ? r->x : x));
     if (converges) ELB_TRY(refine_measure(r));
+    memcpy(r->best, r->level, (size_t)count * sizeof *r->best);
+    memset(r->stale, 0, (size_t)count * sizeof *r->stale);
     for (int64_t i = 1; i <= steps && r->count > 0; i++) {
         ELB_TRY(refine_step(r, i));
         if (converges && i % REFINE_WINDOW == 0 && i < steps) ELB_TRY(refine_converge(r, key));

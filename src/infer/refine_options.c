@@ -91,6 +91,13 @@ const elb_option elb_refine_option_table[] = {
      .max = 1e6,
      .help = "A datum is done when its ELBO rises by less than this many nats over a window of steps; 0 takes every "
              "step."},
+    {.name = "patience",
+     .kind = ELB_OPTION_INT,
+     .offset = offsetof(elb_refine_options, patience),
+     .fallback = "1",
+     .min = 1,
+     .max = 1e6,
+     .help = "Windows of 50 steps without such a rise over the best before a datum is done."},
     {.name = NULL},
 };
 

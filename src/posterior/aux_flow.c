@@ -1,3 +1,6 @@
+#include "posterior/aux_flow.h"
+
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -200,17 +203,80 @@ static elb_draw aux_sample(elb_posterior *q, elb_tape *t, elb_tensor *lambda, co
     return d;
 }
 
-/* z_0 is the Gaussian, which the flow carries on; one of the datum's own is as it starts. */
-static void aux_from_moments(const elb_posterior *q, int64_t count, const elb_real *moments, elb_real *lambda)
+/* --- lambda from elsewhere ----------------------------------------------------------------------------------------- */
+
+/* A flow of the datum's own that gives the Gaussian itself: its networks' output layers have no weights, so that every pair
+ * of couplings is a scale, for which z_0 and v_0 make up, and r is v_T's N(0, I). */
+static void aux_own_from_moments(const elb_posterior *q, const elb_real *moments, elb_real *lambda)
 {
     const aux_state *state = q->state;
-    int64_t begin = 2 * q->latent;
-    elb_diagonal_from_moments(q, count, moments, lambda);
-    if (!aux_is_local(q)) return;
-    const elb_real *start = q->params.data + q->params.at[state->local].offset;
-    for (int64_t b = 0; b < count; b++)
-        memcpy(lambda + b * q->local + begin, start, (size_t)(q->local - begin) * sizeof *lambda);
+    int64_t n = q->latent;
+    bool scaled = state->form == ELB_FLOW_SCALED;
+    double shrink = scaled ? -(double)q->options.flow_steps * log1p(exp(-ELB_FLOW_START_OPEN)) : 0; /* log of it */
+    memcpy(lambda + 2 * n, q->params.data + q->params.at[state->local].offset,
+           (size_t)(q->local - 2 * n) * sizeof *lambda);
+    for (int64_t i = 0; i < n; i++) {
+        lambda[i] = moments[i] * (elb_real)exp(-shrink);
+        lambda[n + i] = moments[n + i] - (elb_real)(2 * shrink);
+        lambda[2 * n + i] = 0;
+        lambda[3 * n + i] = (elb_real)(-2 * shrink);
+    }
+    for (int64_t i = 0; i < aux_net_count(q); i++) {
+        const elb_mlp_each *net = &aux_net_at(q, i)->own;
+        elb_real *last = lambda + net->layer[net->layers - 1].at;
+        memset(last, 0, (size_t)(net->end - net->layer[net->layers - 1].at) * sizeof *last);
+        if (i < 2 * q->options.flow_steps) elb_flow_open(lambda + net->end - 2 * n, n, state->form);
+    }
 }
+
+/* Where the weights are shared the flow carries the Gaussian on. */
+static void aux_from_moments(const elb_posterior *q, int64_t count, const elb_real *moments, elb_real *lambda)
+{
+    if (!aux_is_local(q)) {
+        elb_diagonal_from_moments(q, count, moments, lambda);
+        return;
+    }
+    for (int64_t b = 0; b < count; b++) aux_own_from_moments(q, moments + 2 * b * q->latent, lambda + b * q->local);
+}
+
+/* One network's weights as numbers of the datum: h, which it knows, goes into the first layer's biases. */
+static void aux_localise_net(const elb_posterior *q, const elb_mlp *shared, const elb_mlp_each *own, const elb_real *h,
+                             elb_real *lambda)
+{
+    for (int64_t i = 0; i < own->layers; i++) {
+        int64_t in = own->layer[i].in, out = own->layer[i].out, wide = shared->layer[i].in;
+        const elb_real *weight = q->params.data + q->params.at[shared->layer[i].weight].offset;
+        const elb_real *bias = q->params.data + q->params.at[shared->layer[i].bias].offset;
+        elb_real *to = lambda + own->layer[i].at;
+        for (int64_t k = 0; k < out; k++) {
+            double sum = (double)bias[k];
+            memcpy(to + k * in, weight + k * wide, (size_t)in * sizeof *to);
+            for (int64_t l = in; l < wide; l++) sum += (double)weight[k * wide + l] * (double)h[l - in];
+            to[out * in + k] = (elb_real)sum;
+        }
+    }
+}
+
+bool elb_aux_flow_shared(const elb_posterior *q)
+{
+    return q->type == &elb_posterior_aux_flow && !aux_is_local(q);
+}
+
+void elb_aux_flow_localise(const elb_posterior *q, const elb_posterior *own, int64_t count, const elb_real *encoded,
+                           elb_real *lambda)
+{
+    int64_t n = q->latent;
+    for (int64_t b = 0; b < count; b++) {
+        const elb_real *from = encoded + b * q->local;
+        elb_real *to = lambda + b * own->local;
+        memcpy(to, from, (size_t)(2 * n) * sizeof *to);
+        memset(to + 2 * n, 0, (size_t)(2 * n) * sizeof *to); /* v_0 ~ N(0, I) */
+        for (int64_t i = 0; i < aux_net_count(q); i++)
+            aux_localise_net(q, &aux_net_at(q, i)->shared, &aux_net_at(own, i)->own, from + 2 * n, to);
+    }
+}
+
+/* --- the interface --------------------------------------------------------------------------------------------------- */
 
 /* Where the means of z_0 and v_0 are carried. */
 static elb_tensor *aux_mean(elb_posterior *q, elb_tape *t, elb_tensor *lambda)

@@ -47,8 +47,8 @@ static elb_status partial_take(elb_partial *p, const elb_safetensors *file)
                         p->path);
     if (strcmp(key, p->key) != 0)
         return elb_fail(p->context, ELB_USAGE,
-                        "'%s' holds the data done so far of an evaluation with other settings, data or model: finish "
-                        "that one, name another file with --partial, or remove it",
+                        "'%s' holds the data done so far of work with other settings, data or model: finish that, say "
+                        "another place (--partial, or --out of gap), or remove it",
                         p->path);
     ELB_TRY(partial_reserve(p, rows->shape[0]));
     ELB_TRY(elb_safetensors_read(file, "rows", ELB_DTYPE_F64, 2, (int64_t[]){rows->shape[0], p->columns}, p->rows));

@@ -13,6 +13,13 @@ static elb_status gap_check(const elb_vae *vae, const elb_gap_settings *s, int c
     if (s->folder == NULL || *s->folder == '\0') return elb_fail(c, ELB_USAGE, "the gaps' files need a folder");
     if (s->limit < 0)
         return elb_fail(c, ELB_USAGE, "limit counts data and must be 0 (all) or more, not %lld", (long long)s->limit);
+    const elb_anneal_settings *a = &s->anneal;
+    bool counts = s->samples >= 1 && s->starts >= 1 && s->step_samples >= 1 && a->chains >= 1 && a->temperatures >= 1 &&
+                  a->leapfrog >= 1;
+    if (!counts || s->steps < 0 || !(s->tolerance > 0)) /* before hours of work */
+        return elb_fail(c, ELB_USAGE,
+                        "the gaps take 1 or more samples, starts, samples per step, chains, temperatures and leapfrog "
+                        "steps, 0 or more steps, and a tolerance above 0");
     if (s->seed > INT64_MAX)
         return elb_fail(c, ELB_USAGE, "the seed must be at most %lld, not %llu", (long long)INT64_MAX,
                         (unsigned long long)s->seed);
