@@ -49,7 +49,7 @@ static const cli_option gap_table[] = {
      .kind = CLI_INT,
      .offset = offsetof(gap_options, steps),
      .value = "T",
-     .fallback = "4000",
+     .fallback = "6000",
      .min = 0,
      .max = 100000000,
      .help = "Adam steps from every start of an optimum, at most; a datum whose ELBO has come to rest takes fewer."},
@@ -60,8 +60,9 @@ static const cli_option gap_table[] = {
      .fallback = "3",
      .min = 1,
      .max = 1000,
-     .help = "Starts of every optimum, of which the best end is kept for each datum: for wider families the best "
-             "diagonal Gaussian, then the encoder's q, the prior, and random ones."},
+     .help = "Starts of the best diagonal Gaussian, of which the best end is kept for each datum: the encoder's q, the "
+             "prior, then random ones. Wider families start from that best one, the encoder's q and so on: one start "
+             "less."},
     {.name = "step-samples",
      .kind = CLI_INT,
      .offset = offsetof(gap_options, step_samples),

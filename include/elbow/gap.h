@@ -36,7 +36,7 @@ typedef struct elb_gap_settings {
     int64_t limit;        /* the first so many data of every set; 0: all */
     int64_t samples;      /* K >= 1 of every ELBO and importance-weighted bound */
     bool full, flow;      /* whether these optima are wanted; one that is the model's own family always is */
-    int64_t starts;       /* of every optimum, >= 1 */
+    int64_t starts;       /* of every optimum, >= 1; one less for families that start from the best diagonal Gaussian */
     int64_t steps;        /* of Adam from every start, at most */
     int64_t step_samples; /* of z per step, >= 1 */
     double tolerance;     /* nats in 50 steps, > 0: where an optimum has come to rest */

@@ -205,6 +205,19 @@ static elb_draw aux_sample(elb_posterior *q, elb_tape *t, elb_tensor *lambda, co
 
 /* --- lambda from elsewhere ----------------------------------------------------------------------------------------- */
 
+/* Lets a network's first layer see (z - m) / sd where it was to see z: of a narrow z it would see a constant. */
+static void aux_standardise(const elb_posterior *q, const elb_mlp_each *net, const elb_real *m, const elb_real *s,
+                            double scale, elb_real *lambda)
+{
+    int64_t n = q->latent, out = net->layer[0].out;
+    elb_real *weight = lambda + net->layer[0].at, *bias = weight + out * n;
+    for (int64_t k = 0; k < out; k++)
+        for (int64_t i = 0; i < n; i++) {
+            weight[k * n + i] *= (elb_real)(exp(-(double)s[i] / 2) / scale);
+            bias[k] -= weight[k * n + i] * m[i] * (elb_real)scale;
+        }
+}
+
 /* A flow of the datum's own that gives the Gaussian itself: its networks' output layers have no weights, so that every pair
  * of couplings is a scale, for which z_0 and v_0 make up, and r is v_T's N(0, I). */
 static void aux_own_from_moments(const elb_posterior *q, const elb_real *moments, elb_real *lambda)
@@ -224,6 +237,8 @@ static void aux_own_from_moments(const elb_posterior *q, const elb_real *moments
     for (int64_t i = 0; i < aux_net_count(q); i++) {
         const elb_mlp_each *net = &aux_net_at(q, i)->own;
         elb_real *last = lambda + net->layer[net->layers - 1].at;
+        double scaled_so_far = exp(shrink * (double)(i / 2) / (double)q->options.flow_steps);
+        if (i % 2 == 0) aux_standardise(q, net, lambda, lambda + n, scaled_so_far, lambda);
         memset(last, 0, (size_t)(net->end - net->layer[net->layers - 1].at) * sizeof *last);
         if (i < 2 * q->options.flow_steps) elb_flow_open(lambda + net->end - 2 * n, n, state->form);
     }

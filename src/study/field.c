@@ -7,8 +7,6 @@
 
 #include "base/number.h"
 
-enum { FIELD_COUNT = ELB_FIELD_SIDE * ELB_FIELD_SIDE };
-
 double elb_field_at(const elb_window *w, int side, int64_t i)
 {
     return w->low[side] + ((double)i + 0.5) / ELB_FIELD_SIDE * (w->high[side] - w->low[side]);
@@ -17,9 +15,9 @@ double elb_field_at(const elb_window *w, int side, int64_t i)
 void elb_field_make(elb_field *f, elb_window window, double *log_values)
 {
     double top = -INFINITY, sum = 0, cell = 1;
-    for (int64_t i = 0; i < FIELD_COUNT; i++) top = fmax(top, log_values[i]);
-    for (int64_t i = 0; i < FIELD_COUNT; i++) sum += log_values[i] = exp(log_values[i] - top);
-    for (int64_t i = 0; i < FIELD_COUNT; i++) log_values[i] /= sum;
+    for (int64_t i = 0; i < ELB_FIELD_COUNT; i++) top = fmax(top, log_values[i]);
+    for (int64_t i = 0; i < ELB_FIELD_COUNT; i++) sum += log_values[i] = exp(log_values[i] - top);
+    for (int64_t i = 0; i < ELB_FIELD_COUNT; i++) log_values[i] /= sum;
     for (int k = 0; k < 2; k++) cell *= (window.high[k] - window.low[k]) / ELB_FIELD_SIDE;
     *f = (elb_field){window, top + log(sum * cell), log_values};
 }
@@ -46,7 +44,7 @@ static void field_blur(double *values, int64_t step, double deviation)
 void elb_field_from_draws(elb_field *f, elb_window window, double *values, int64_t n, const elb_real *z)
 {
     double mean[2] = {0, 0}, square[2] = {0, 0}, sum = 0;
-    memset(values, 0, FIELD_COUNT * sizeof *values);
+    memset(values, 0, ELB_FIELD_COUNT * sizeof *values);
     for (int64_t i = 0; i < n; i++) {
         double place[2];
         for (int k = 0; k < 2; k++) {
@@ -61,8 +59,8 @@ void elb_field_from_draws(elb_field *f, elb_window window, double *values, int64
         double deviation = sqrt(fmax(square[k] - mean[k] * mean[k], 0)) * pow((double)n, -1.0 / 6);
         field_blur(values, k == 0 ? 1 : ELB_FIELD_SIDE, fmin(fmax(deviation, 0.5), 8));
     }
-    for (int64_t i = 0; i < FIELD_COUNT; i++) sum += values[i];
-    for (int64_t i = 0; i < FIELD_COUNT && sum > 0; i++) values[i] /= sum;
+    for (int64_t i = 0; i < ELB_FIELD_COUNT; i++) sum += values[i];
+    for (int64_t i = 0; i < ELB_FIELD_COUNT && sum > 0; i++) values[i] /= sum;
     *f = (elb_field){window, NAN, values};
 }
 
@@ -70,11 +68,11 @@ void elb_field_from_draws(elb_field *f, elb_window window, double *values, int64
 
 elb_status elb_field_level(elb_context *c, const elb_field *f, double mass, double *level)
 {
-    double *sorted = elb_alloc(c, FIELD_COUNT, sizeof *sorted), sum = 0;
+    double *sorted = elb_alloc(c, ELB_FIELD_COUNT, sizeof *sorted), sum = 0;
     if (sorted == NULL) return ELB_MEMORY;
-    memcpy(sorted, f->values, FIELD_COUNT * sizeof *sorted);
-    qsort(sorted, FIELD_COUNT, sizeof *sorted, elb_number_compare);
-    int64_t i = FIELD_COUNT;
+    memcpy(sorted, f->values, ELB_FIELD_COUNT * sizeof *sorted);
+    qsort(sorted, ELB_FIELD_COUNT, sizeof *sorted, elb_number_compare);
+    int64_t i = ELB_FIELD_COUNT;
     while (i > 0 && sum < mass) sum += sorted[--i];
     *level = sorted[i];
     elb_free(c, sorted);

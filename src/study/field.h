@@ -4,7 +4,7 @@
 
 #include "study/canvas.h"
 
-enum { ELB_FIELD_SIDE = 128 }; /* points along each side */
+enum { ELB_FIELD_SIDE = 128, ELB_FIELD_COUNT = ELB_FIELD_SIDE * ELB_FIELD_SIDE }; /* points along each side; in all */
 
 typedef struct elb_window {
     double low[2], high[2];

@@ -152,8 +152,10 @@ static elb_status gap_open_optimum(gap_part *g)
                                                 [ELB_GAP_OWN] = ELB_REFINE_OWN};
     const elb_vae *v = g->work->vae;
     const elb_gap_settings *s = g->work->settings;
+    /* The best diagonal Gaussian is a start that already has what its own starts found. */
+    bool wide = g->part == ELB_GAP_FULL || g->part == ELB_GAP_FLOW;
     elb_optimum_settings settings = {.family = families[g->part],
-                                     .starts = s->starts,
+                                     .starts = wide && s->starts > 1 ? s->starts - 1 : s->starts,
                                      .steps = s->steps,
                                      .samples = s->step_samples,
                                      .tolerance = s->tolerance};
