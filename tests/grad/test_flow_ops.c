@@ -140,7 +140,7 @@ static void test_registry(void **state)
 {
     (void)state;
     for (const elb_op *const *op = elb_tensor_ops; *op != NULL; op++)
-        if ((strstr((*op)->name, "flow") != NULL || strcmp((*op)->name, "mask") == 0) && !grad_seen(*op))
+        if ((strstr((*op)->name, "flow") != NULL || strstr((*op)->name, "mask") != NULL) && !grad_seen(*op))
             fail_msg("the op %s has no case in this file", (*op)->name);
 }
 
