@@ -16,8 +16,7 @@
  *
  * The baseline bvi (boosting variational inference, as the paper compares) adds nu H(q_m) for the components after the first.
  *
- * Differs from source: the phases, the clip of every sample's log ratio and its size are ours; the paper's own
- * bound of the divergence is in the hundreds, and lets components run away. */
+ * Differs from source: the phases, the clip of every sample's log ratio and its size are ours. */
 
 enum { RECMIX_PRETRAINING, RECMIX_RECURSION, RECMIX_JOINT };
 static const char *const recmix_phases[] = {"pretraining", "recursion", "joint refinement", NULL};
