@@ -141,18 +141,27 @@ elb_status elb_inference_run(elb_inference *i, int64_t count, const uint64_t *da
 
 /* --- what it is made of -------------------------------------------------------------------------------------------------- */
 
-/* A family by its name, which there is; *index: its place. */
-static const elb_posterior_type *inference_type(const char *name, int *index)
+elb_refine_family elb_refine_family_of(const elb_posterior_type *type)
 {
-    for (*index = 0; strcmp(elb_posterior_types[*index]->name, name) != 0;) ++*index;
-    return elb_posterior_types[*index];
+    static const char *const names[] = {"", "ffg", "full", "aux_flow"}; /* as elb_refine_family */
+    for (int family = ELB_REFINE_FFG; family <= ELB_REFINE_FLOW; family++)
+        if (strcmp(type->name, names[family]) == 0) return (elb_refine_family)family;
+    return ELB_REFINE_OWN;
+}
+
+/* Its place in elb_posterior_types, where every family of refinement is. */
+static int inference_type(int family)
+{
+    int index = 0;
+    while ((int)elb_refine_family_of(elb_posterior_types[index]) != family) index++;
+    return index;
 }
 
 /* A flow whose weights are every datum's own, whatever they are for the posterior. Cremer, Li & Duvenaud 2018's has two pairs
  * of couplings. */
 static void inference_local_flow(const elb_posterior *q, elb_posterior_options *options)
 {
-    if (strcmp(q->type->name, "aux_flow") != 0) options->flow_steps = INFERENCE_FLOW_STEPS;
+    if (elb_refine_family_of(q->type) != ELB_REFINE_FLOW) options->flow_steps = INFERENCE_FLOW_STEPS;
     if (options->activation == ELB_NET_GATED) options->activation = ELB_NET_TANH;
     options->flow_context = ELB_CONTEXT_LOCAL;
 }
@@ -161,12 +170,11 @@ static void inference_local_flow(const elb_posterior *q, elb_posterior_options *
  * weights start from. */
 static elb_status inference_change_family(elb_inference *i, uint64_t seed)
 {
-    static const char *const names[] = {NULL, "ffg", "full", "aux_flow"}; /* as elb_refine_family */
     const elb_posterior *q = i->posterior;
     elb_posterior_options options = q->options;
     bool flow = i->options.family == ELB_REFINE_FLOW;
-    bool same = inference_type(names[i->options.family], &options.type) == q->type;
-    if (same && (!flow || options.flow_context == ELB_CONTEXT_LOCAL)) return ELB_OK;
+    options.type = inference_type(i->options.family);
+    if (elb_posterior_types[options.type] == q->type && (!flow || options.flow_context == ELB_CONTEXT_LOCAL)) return ELB_OK;
     options.hidden.count = 0;
     if (flow) inference_local_flow(q, &options);
     i->moments = elb_alloc(i->context, INFERENCE_BATCH * 2 * q->latent, sizeof *i->moments);

@@ -9,6 +9,9 @@
 
 typedef struct elb_inference elb_inference;
 
+/* The elb_refine_family that a family of posteriors is; ELB_REFINE_OWN: none of them by name. */
+elb_refine_family elb_refine_family_of(const elb_posterior_type *type);
+
 /* Model and posterior are borrowed; options NULL: encoded only. Errors: ELB_USAGE (options that the family cannot serve),
  * ELB_MEMORY. */
 elb_status elb_inference_create(elb_context *c, elb_model *model, elb_posterior *posterior,

@@ -5,7 +5,9 @@
 
 #include "infer/ais.h"
 #include "infer/importance.h"
+#include "infer/inference.h"
 #include "infer/optimum.h"
+#include "posterior/gp.h"
 #include "run/blocks.h"
 #include "run/progress.h"
 #include "study/gap.h"
@@ -236,11 +238,9 @@ static elb_gap_part gap_own(const elb_vae *v)
 {
     static const elb_gap_part refined[] = {ELB_GAP_OWN, ELB_GAP_FFG, ELB_GAP_FULL,
                                            ELB_GAP_FLOW}; /* elb_refine_family */
-    const char *name = v->posterior->type->name;
     if (v->config->refine.family != ELB_REFINE_OWN) return refined[v->config->refine.family];
-    if (strcmp(name, "ffg") == 0 || strcmp(name, "gp") == 0) return ELB_GAP_FFG;
-    if (strcmp(name, "full") == 0) return ELB_GAP_FULL;
-    return strcmp(name, "aux_flow") == 0 ? ELB_GAP_FLOW : ELB_GAP_OWN;
+    if (v->posterior->type == &elb_posterior_gp) return ELB_GAP_FFG; /* its lambda is the Gaussian's */
+    return refined[elb_refine_family_of(v->posterior->type)];
 }
 
 /* What the part's rows depend on. */
