@@ -4,12 +4,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 enum { DATA = 60, COUNT = 150 };
 
-const char *train_data_write(const char *folder)
+void train_data_write(const char *path)
 {
-    const char *path = support_path(folder, "data.csv");
     FILE *f = fopen(path, "w");
     assert_non_null(f);
     for (uint64_t i = 0; i < COUNT; i++)
@@ -19,15 +19,16 @@ const char *train_data_write(const char *folder)
             fprintf(f, "%.6f%c", fmin(fmax(u, 0), 1), d < DATA - 1 ? ',' : '\n');
         }
     assert_int_equal(fclose(f), 0);
-    return path;
 }
 
 elb_config *train_config(elb_context *c, const char *folder, const char *settings)
 {
     elb_config *config;
     char *copy = strdup(settings), *rest = NULL;
+    const char *data = support_path(folder, "data.csv");
+    if (access(data, F_OK) != 0) train_data_write(data);
     assert_int_equal(elb_config_create(c, &config), ELB_OK);
-    assert_int_equal(elb_config_set(config, "data.spec", support_path(folder, "data.csv")), ELB_OK);
+    assert_int_equal(elb_config_set(config, "data.spec", data), ELB_OK);
     for (char *word = strtok_r(copy, " ", &rest); word != NULL; word = strtok_r(NULL, " ", &rest)) {
         char *value = strchr(word, '=');
         assert_non_null(value);

@@ -10,13 +10,14 @@
 typedef struct train_session_settings {
     const char *kernels;
     int threads;
-    const char *settings; /* "key=value key=value" */
+    const char *settings; /* see train_config */
     elb_progress_fn progress;
     bool resume;
 } train_session_settings;
 
-/* folder/data.csv: 150 rows of 60 grey values with some structure, so that there is something to learn. */
-const char *train_data_write(const char *folder);
+/* A table of 150 rows of 60 grey values with some structure, so that there is something to learn. */
+void train_data_write(const char *path);
+/* settings: "key=value key=value", over the defaults and folder/data.csv, which is written unless it is there. */
 elb_config *train_config(elb_context *c, const char *folder, const char *settings);
 /* Trains into folder/name; fails the test unless the run ends well, is interrupted or leaves the finite numbers. */
 elb_status train_session(const train_session_settings *s, const char *folder, const char *name,

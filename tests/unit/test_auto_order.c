@@ -1,5 +1,6 @@
 /* test_auto_order.c - posterior.order=auto: the orders, their gains, the choice, and going on after a stop. */
 #include "train_support.h"
+#include "fixture_support.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -13,23 +14,6 @@
     "model.latent=2 model.hidden=5 posterior.type=mixture posterior.hidden=4 data.binarise=none posterior.order=auto " \
     "likelihood.type=gaussian train.batch=60 train.epochs=2 objective.type=recmix objective.pretrain=0.5 "             \
     "data.validation=30 "
-
-static char *folder;
-
-static int begin(void **state)
-{
-    (void)state;
-    folder = support_folder_make();
-    train_data_write(folder);
-    return 0;
-}
-
-static int end(void **state)
-{
-    (void)state;
-    support_folder_remove(folder);
-    return 0;
-}
 
 static elb_status search(const char *name, const char *settings, bool resume, elb_progress_fn progress,
                          elb_train_result *result)
@@ -85,7 +69,6 @@ static void test_stages(void **state)
     } stages[] = {
         {"run/start", "ffg", "4", "3"}, {"run/order-1", "ffg", "4", "2"}, {"run/order-2", "mixture", "2", "2"}};
     for (size_t i = 0; i < sizeof stages / sizeof *stages; i++) {
-        elb_context *c = support_context(NULL);
         elb_config *config;
         char text[1024];
         assert_int_equal(elb_run_config(c, support_path(folder, stages[i].folder), &config), ELB_OK);
@@ -98,7 +81,6 @@ static void test_stages(void **state)
         assert_int_equal(elb_config_get(config, "train.from", text, sizeof text), ELB_OK);
         assert_true((strstr(text, "run/start") != NULL) == (i > 0));
         elb_config_destroy(config);
-        support_context_end(c, NULL);
     }
 }
 
@@ -130,7 +112,6 @@ static void test_refused(void **state)
     assert_int_equal(search("run", SMALL, false, NULL, &result), ELB_OK);
     train_refused(folder, "run", SMALL, false, ELB_USAGE, "already holds a run");
     train_refused(folder, "run", SMALL "train.epochs=4", true, ELB_USAGE, "was begun with another train.epochs");
-    elb_context *c = support_context(NULL);
     elb_config *config = train_config(c, folder, SMALL);
     elb_dataset *d;
     elb_vae *vae;
@@ -140,16 +121,15 @@ static void test_refused(void **state)
     support_assert_message(c, "posterior.order=auto is for training");
     elb_dataset_destroy(d);
     elb_config_destroy(config);
-    support_context_end(c, NULL);
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(test_choice, begin, end),
-        cmocka_unit_test_setup_teardown(test_stages, begin, end),
-        cmocka_unit_test_setup_teardown(test_resumed, begin, end),
-        cmocka_unit_test_setup_teardown(test_refused, begin, end),
+        FIXTURE_TEST(test_choice),
+        FIXTURE_TEST(test_stages),
+        FIXTURE_TEST(test_resumed),
+        FIXTURE_TEST(test_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,5 +1,6 @@
 /* test_components.c - what is measured of a mixture's components, and what is said of them. */
 #include "train_support.h"
+#include "fixture_support.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -12,7 +13,7 @@
     "model.latent=2 model.hidden=5 posterior.type=mixture posterior.hidden= data.binarise=none "                       \
     "likelihood.type=gaussian train.batch=50 train.epochs=2 "
 
-static elb_vae *vae_of(elb_context *c, const char *folder, const char *settings, elb_dataset **d)
+static elb_vae *vae_of(const char *settings, elb_dataset **d)
 {
     char all[512];
     elb_vae *vae;
@@ -38,12 +39,9 @@ static elb_real *numbers(elb_vae *vae, const char *name)
 static void test_measures(void **state)
 {
     (void)state;
-    char *folder = support_folder_make();
-    elb_context *c = support_context(NULL);
     elb_dataset *d;
     elb_components got;
-    train_data_write(folder);
-    elb_vae *vae = vae_of(c, folder, "posterior.order=3 posterior.weights=global", &d);
+    elb_vae *vae = vae_of("posterior.order=3 posterior.weights=global", &d);
     memset(numbers(vae, "encoder.0.weight"), 0, 12 * 60 * sizeof(elb_real));
     elb_real *bias = numbers(vae, "encoder.0.bias"), *logits = numbers(vae, "weights.bias");
     for (int m = 0; m < 3; m++) { /* a mean of 30 in the third, variance 1 everywhere */
@@ -62,8 +60,6 @@ static void test_measures(void **state)
     assert_true(got.least_kl <= got.median_kl && got.median_kl <= got.most_kl);
     elb_vae_destroy(vae);
     elb_dataset_destroy(d);
-    support_context_end(c, NULL);
-    support_folder_remove(folder);
 }
 
 static elb_components healthy(void)
@@ -83,7 +79,6 @@ static void test_warnings(void **state)
     char text[ELB_COMPONENTS_TEXT];
     elb_config *config;
     (void)state;
-    elb_context *c = support_context(NULL);
     assert_int_equal(elb_config_create(c, &config), ELB_OK);
     assert_int_equal(elb_config_preset(config, "recmix"), ELB_OK);
     elb_components h = healthy();
@@ -118,19 +113,16 @@ static void test_warnings(void **state)
     assert_int_equal(elb_config_set(config, "objective.recursion", "0"), ELB_OK);
     assert_int_equal(elb_components_warn(&h, config, true, ELB_COMPONENT_RAN_AWAY, text), 0);
     elb_config_destroy(config);
-    support_context_end(c, NULL);
 }
 
 /* In the log at every epoch; a warning is there once, also over a resumption. */
 static void test_log(void **state)
 {
     (void)state;
-    char *folder = support_folder_make();
     elb_train_result result;
     train_session_settings with = {.threads = 1,
                                    .settings = SMALL "posterior.order=3 objective.type=recmix objective.pretrain=0.4 "
                                                      "objective.clip_kl=0 objective.recursion=1 posterior.jitter=1"};
-    train_data_write(folder);
     assert_int_equal(train_session(&with, folder, "run", &result), ELB_OK);
     with.resume = true;
     with.settings = SMALL "posterior.order=3 objective.type=recmix objective.pretrain=0.4 objective.clip_kl=0 "
@@ -154,15 +146,14 @@ static void test_log(void **state)
     assert_int_equal(said, 1);
     json_decref(epochs);
     json_decref(warnings);
-    support_folder_remove(folder);
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_measures),
-        cmocka_unit_test(test_warnings),
-        cmocka_unit_test(test_log),
+        FIXTURE_TEST(test_measures),
+        FIXTURE_TEST(test_warnings),
+        FIXTURE_TEST(test_log),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,29 +1,10 @@
 /* test_data_mapped.c - plain IDX and NPY files are left where they lie: the same values as when they are copied, memory that
  * does not grow with them, and no mapping left behind. */
 #include "data_support.h"
+#include "fixture_support.h"
 
 #include <stdlib.h>
 #include <unistd.h>
-
-static fault faults;
-static elb_context *c;
-static char *folder;
-
-static int setup(void **state)
-{
-    (void)state;
-    c = support_context(&faults);
-    folder = support_folder_make();
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    (void)state;
-    support_folder_remove(folder);
-    support_context_end(c, &faults);
-    return 0;
-}
 
 /* How many mappings of files in the test's folder this process has; *resident: their bytes in memory. */
 static int mappings(int64_t *resident)
@@ -214,7 +195,7 @@ static void test_memory(void **state)
 
 int main(void)
 {
-#define EACH(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
-    const struct CMUnitTest tests[] = {EACH(test_which), EACH(test_parts), EACH(test_failures), EACH(test_memory)};
+    const struct CMUnitTest tests[] = {FIXTURE_TEST(test_which), FIXTURE_TEST(test_parts), FIXTURE_TEST(test_failures),
+                                       FIXTURE_TEST(test_memory)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,30 +1,11 @@
 /* test_dataset.c - loading: what a specification means, splits, limits, scale, facts, batches, and every refusal. */
 #include "data_support.h"
+#include "fixture_support.h"
 
 #include <math.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
-
-static fault faults;
-static elb_context *c;
-static char *folder;
-
-static int setup(void **state)
-{
-    (void)state;
-    c = support_context(&faults);
-    folder = support_folder_make();
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    (void)state;
-    support_folder_remove(folder);
-    support_context_end(c, &faults);
-    return 0;
-}
 
 static elb_dataset *load_part(const elb_data_options *o, uint64_t seed, elb_part part)
 {
@@ -467,16 +448,15 @@ static void test_binarise_refusals(void **state)
 
 int main(void)
 {
-#define EACH(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
     const struct CMUnitTest tests[] = {
-        EACH(test_one_idx_file),   EACH(test_endings),
-        EACH(test_npz_key),        EACH(test_png_folder),
-        EACH(test_idx_folder),     EACH(test_idx_folder_without_test),
-        EACH(test_named),          EACH(test_unknown),
-        EACH(test_unreadable),     EACH(test_split_by_seed),
-        EACH(test_split_refusals), EACH(test_limit),
-        EACH(test_scale),          EACH(test_create),
-        EACH(test_part_names),     EACH(test_binarise_refusals),
+        FIXTURE_TEST(test_one_idx_file),   FIXTURE_TEST(test_endings),
+        FIXTURE_TEST(test_npz_key),        FIXTURE_TEST(test_png_folder),
+        FIXTURE_TEST(test_idx_folder),     FIXTURE_TEST(test_idx_folder_without_test),
+        FIXTURE_TEST(test_named),          FIXTURE_TEST(test_unknown),
+        FIXTURE_TEST(test_unreadable),     FIXTURE_TEST(test_split_by_seed),
+        FIXTURE_TEST(test_split_refusals), FIXTURE_TEST(test_limit),
+        FIXTURE_TEST(test_scale),          FIXTURE_TEST(test_create),
+        FIXTURE_TEST(test_part_names),     FIXTURE_TEST(test_binarise_refusals),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,5 +1,5 @@
 /* test_log_file.c - log.jsonl and JSON files: what is written is read back, cuts, torn lines, faults. */
-#include "support.h"
+#include "fixture_support.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -26,9 +26,6 @@ static void check_file(const char *path, const char *want)
 static void test_append_and_resume(void **state)
 {
     (void)state;
-    fault f;
-    elb_context *c = support_context(&f);
-    char *folder = support_folder_make();
     const char *path = support_path(folder, "log.jsonl");
     elb_log_file *log = NULL;
     int64_t checkpoint = -1, end = -1;
@@ -57,8 +54,6 @@ static void test_append_and_resume(void **state)
     elb_log_file_close(log);
     check_file(path, "");
     elb_log_file_close(NULL);
-    support_folder_remove(folder);
-    support_context_end(c, &f);
 }
 
 static void test_shorter_than_remembered(void **state)
@@ -68,42 +63,33 @@ static void test_shorter_than_remembered(void **state)
         const char *before, *after;
     } cases[] = {{"{}\n{\"a\":", "{}\n"}, {"{}\n", "{}\n"}, {"{\"a\"", ""}, {"", ""}};
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
-        fault f;
-        elb_context *c = support_context(&f);
-        char *folder = support_folder_make();
         const char *path = support_path(folder, "log.jsonl");
         elb_log_file *log = NULL;
         int64_t position = -1;
         support_file_write(path, cases[i].before, strlen(cases[i].before));
+        faults.log[0] = '\0';
         assert_int_equal(elb_log_file_open(c, path, &log), ELB_OK);
         assert_int_equal(elb_log_file_cut(log, 100), ELB_OK);
-        assert_non_null(strstr(f.log, "lacks some lines"));
+        assert_non_null(strstr(faults.log, "lacks some lines"));
         assert_int_equal(elb_log_file_sync(log, &position), ELB_OK);
         assert_int_equal(position, strlen(cases[i].after));
         elb_log_file_close(log);
         check_file(path, cases[i].after);
-        support_folder_remove(folder);
-        support_context_end(c, &f);
     }
 }
 
 static void test_cannot_open(void **state)
 {
     (void)state;
-    fault f;
-    elb_context *c = support_context(&f);
-    char *folder = support_folder_make();
     elb_log_file *log = NULL;
     assert_int_equal(elb_log_file_open(c, support_path(folder, "absent/log.jsonl"), &log), ELB_FAILURE);
     assert_null(log);
     support_assert_message(c, "absent/log.jsonl");
     for (int n = 1; n <= 2; n++) {
-        f.alloc_countdown = n;
+        faults.alloc_countdown = n;
         assert_int_equal(elb_log_file_open(c, support_path(folder, "log.jsonl"), &log), ELB_MEMORY);
         assert_null(log);
     }
-    support_folder_remove(folder);
-    support_context_end(c, &f);
 }
 
 /* Writes a few bytes of the line, then fails. */
@@ -119,18 +105,17 @@ static void test_line_not_written(void **state)
     fault f = {0};
     elb_settings settings = fault_settings(&f);
     settings.write = write_part;
-    elb_context *c = NULL;
-    assert_int_equal(elb_context_create(&settings, &c), ELB_OK);
-    char *folder = support_folder_make();
+    elb_context *slow = NULL;
+    assert_int_equal(elb_context_create(&settings, &slow), ELB_OK);
     const char *path = support_path(folder, "log.jsonl");
     elb_log_file *log = NULL;
-    assert_int_equal(elb_log_file_open(c, path, &log), ELB_OK);
+    assert_int_equal(elb_log_file_open(slow, path, &log), ELB_OK);
     assert_int_equal(elb_log_file_cut(log, 0), ELB_OK);
     assert_int_equal(elb_log_file_append(log, json_pack("{s:i}", "a", 1)), ELB_OK); /* in two pieces */
     check_file(path, "{\"a\":1}\n");
     f.write_countdown = 2; /* the second piece of the next line */
     assert_int_equal(elb_log_file_append(log, json_pack("{s:i}", "b", 2)), ELB_FAILURE);
-    support_assert_message(c, "No space left");
+    support_assert_message(slow, "No space left");
     check_file(path, "{\"a\":1}\n");
     f.writes = 0;
     assert_int_equal(elb_log_file_append(log, json_pack("{s:i}", "c", 3)), ELB_OK);
@@ -138,16 +123,15 @@ static void test_line_not_written(void **state)
     f.alloc_countdown = 1;
     assert_int_equal(elb_log_file_append(log, json_pack("{s:i}", "d", 4)), ELB_MEMORY);
     assert_int_equal(elb_log_file_append(log, NULL), ELB_MEMORY);
-    support_assert_message(c, "could not be made");
+    support_assert_message(slow, "could not be made");
     check_file(path, "{\"a\":1}\n{\"c\":3}\n");
     elb_log_file_close(log);
-    support_folder_remove(folder);
-    support_context_end(c, &f);
+    support_context_end(slow, &f);
 }
 
 /* --- reading --- */
 
-static elb_status read_text(elb_context *c, const char *path, const char *text, elb_log_history *h)
+static elb_status read_text(const char *path, const char *text, elb_log_history *h)
 {
     support_file_write(path, text, strlen(text));
     return elb_log_history_read(c, path, h);
@@ -156,13 +140,10 @@ static elb_status read_text(elb_context *c, const char *path, const char *text, 
 static void test_series(void **state)
 {
     (void)state;
-    fault f;
-    elb_context *c = support_context(&f);
-    char *folder = support_folder_make();
     const char *path = support_path(folder, "log.jsonl");
     elb_log_history h;
     elb_series s;
-    assert_int_equal(read_text(c, path,
+    assert_int_equal(read_text(path,
                                "{\"event\":\"start\",\"elbo\":7}\n"
                                "{\"event\":\"epoch\",\"epoch\":1,\"elbo\":-0.10000000000000001}\n"
                                "{\"event\":\"epoch\",\"epoch\":2,\"elbo\":null}\n"
@@ -183,38 +164,31 @@ static void test_series(void **state)
     assert_string_equal(json_string_value(json_object_get(elb_log_history_last(&h, "epoch"), "more")), "x");
     assert_null(elb_log_history_last(&h, "end"));
     for (int n = 1; n <= 2; n++) {
-        f.alloc_countdown = n;
+        faults.alloc_countdown = n;
         assert_int_equal(elb_log_history_series(&h, "epoch", "epoch", "elbo", &s), ELB_MEMORY);
         assert_null(s.x);
     }
     elb_log_history_reset(&h);
-    support_folder_remove(folder);
-    support_context_end(c, &f);
 }
 
 static void test_bad_lines(void **state)
 {
     (void)state;
-    fault f;
-    elb_context *c = support_context(&f);
-    char *folder = support_folder_make();
     const char *path = support_path(folder, "log.jsonl");
     elb_log_history h;
     static const char *const texts[] = {"{}\nrubbish\n{}\n", "{}\n[1]\n", "{}\n\n", "{}\n{\"a\":1,\"a\":2}\n",
                                         "{}\n\x01\n"};
     for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
-        assert_int_equal(read_text(c, path, texts[i], &h), ELB_DATA);
+        assert_int_equal(read_text(path, texts[i], &h), ELB_DATA);
         support_assert_message(c, "line 2 of");
         assert_null(h.lines);
     }
-    assert_int_equal(read_text(c, path, "", &h), ELB_OK);
+    assert_int_equal(read_text(path, "", &h), ELB_OK);
     elb_log_history_reset(&h);
-    assert_int_equal(read_text(c, path, "torn", &h), ELB_OK);
+    assert_int_equal(read_text(path, "torn", &h), ELB_OK);
     assert_int_equal(json_array_size(h.lines), 0);
     elb_log_history_reset(&h);
     assert_int_equal(elb_log_history_read(c, support_path(folder, "absent"), &h), ELB_FAILURE);
-    support_folder_remove(folder);
-    support_context_end(c, &f);
 }
 
 /* --- JSON files --- */
@@ -222,9 +196,6 @@ static void test_bad_lines(void **state)
 static void test_json_file(void **state)
 {
     (void)state;
-    fault f;
-    elb_context *c = support_context(&f);
-    char *folder = support_folder_make();
     const char *path = support_path(folder, "eval-iwae.json");
     const double values[] = {0.1, -86.76, 1e-300, 123456789.123456789, 1.0 / 3};
     json_t *read = NULL;
@@ -236,7 +207,7 @@ static void test_json_file(void **state)
         json_decref(read);
     }
     assert_int_equal(elb_json_save(c, path, NULL), ELB_MEMORY);
-    f.write_countdown = 1;
+    faults.write_countdown = 1;
     assert_int_equal(elb_json_save(c, path, json_object()), ELB_FAILURE);
     static const struct {
         const char *text, *message;
@@ -249,20 +220,18 @@ static void test_json_file(void **state)
         support_assert_message(c, cases[i].message);
         support_assert_message(c, path);
     }
-    support_folder_remove(folder);
-    support_context_end(c, &f);
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_append_and_resume),
-        cmocka_unit_test(test_shorter_than_remembered),
-        cmocka_unit_test(test_cannot_open),
-        cmocka_unit_test(test_line_not_written),
-        cmocka_unit_test(test_series),
-        cmocka_unit_test(test_bad_lines),
-        cmocka_unit_test(test_json_file),
+        FIXTURE_TEST(test_append_and_resume),
+        FIXTURE_TEST(test_shorter_than_remembered),
+        FIXTURE_TEST(test_cannot_open),
+        FIXTURE_TEST(test_line_not_written),
+        FIXTURE_TEST(test_series),
+        FIXTURE_TEST(test_bad_lines),
+        FIXTURE_TEST(test_json_file),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

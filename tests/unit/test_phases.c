@@ -1,6 +1,7 @@
 /* test_phases.c - training in phases: each is begun once, wherever the run was stopped, and a resumed run has the bits of one
  * that never was. */
 #include "train_support.h"
+#include "fixture_support.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -14,23 +15,6 @@
     "model.latent=2 model.hidden=5 posterior.type=mixture posterior.order=3 posterior.hidden=4 data.binarise=none "    \
     "likelihood.type=gaussian train.batch=50 train.epochs=4 objective.type=recmix objective.pretrain=0.5 "             \
     "objective.recursion=0.5 "
-
-static char *folder;
-
-static int begin(void **state)
-{
-    (void)state;
-    folder = support_folder_make();
-    train_data_write(folder);
-    return 0;
-}
-
-static int end(void **state)
-{
-    (void)state;
-    support_folder_remove(folder);
-    return 0;
-}
 
 /* Trains a run to its end, stopped after every step. */
 static void train_in_pieces(const char *name, const char *settings)
@@ -99,7 +83,6 @@ static void test_kept_while_alone(void **state)
     train_session_settings with = {.threads = 1, .settings = SMALL, .progress = train_stop_at_once};
     elb_train_result result;
     assert_int_equal(train_session(&with, folder, "run", &result), ELB_INTERRUPTED);
-    elb_context *c = support_context(NULL);
     elb_vae *vae;
     assert_int_equal(elb_vae_open(c, support_path(folder, "run"), &vae), ELB_OK);
     const elb_params *p = &vae->posterior->params;
@@ -109,7 +92,6 @@ static void test_kept_while_alone(void **state)
         for (int m = 1; m < 3; m++) assert_memory_equal(base, base + m * n, (size_t)n * sizeof *base);
     }
     elb_vae_destroy(vae);
-    support_context_end(c, NULL);
 }
 
 /* More epochs move the phases' ends, but a run that has left a phase does not enter it again. */
@@ -139,11 +121,11 @@ static void test_refused(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(test_resumed_at_every_step, begin, end),
-        cmocka_unit_test_setup_teardown(test_log, begin, end),
-        cmocka_unit_test_setup_teardown(test_kept_while_alone, begin, end),
-        cmocka_unit_test_setup_teardown(test_never_back, begin, end),
-        cmocka_unit_test_setup_teardown(test_refused, begin, end),
+        FIXTURE_TEST(test_resumed_at_every_step),
+        FIXTURE_TEST(test_log),
+        FIXTURE_TEST(test_kept_while_alone),
+        FIXTURE_TEST(test_never_back),
+        FIXTURE_TEST(test_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,5 +1,5 @@
 /* test_report.c - a run's page: what it holds, that it is sound and needs nothing else, and what it refuses. */
-#include "support.h"
+#include "fixture_support.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -23,7 +23,7 @@ static json_t *epoch_line(int epoch, double elbo)
                      0.001, "seconds", 40.0, "data_per_second", 15000.0);
 }
 
-static void add_log(elb_context *c, const char *folder, int epochs)
+static void add_log(int epochs)
 {
     elb_log_file *log = NULL;
     assert_int_equal(elb_log_file_open(c, support_path(folder, "log.jsonl"), &log), ELB_OK);
@@ -37,8 +37,7 @@ static void add_log(elb_context *c, const char *folder, int epochs)
     elb_log_file_close(log);
 }
 
-static void add_evaluation(elb_context *c, const char *folder, const char *file, const char *estimator, int samples,
-                           double value)
+static void add_evaluation(const char *file, const char *estimator, int samples, double value)
 {
     json_t *e = json_pack("{s:s, s:f, s:f, s:f, s:i, s:i, s:o, s:o, s:i, s:s, s:s}", "estimator", estimator,
                           "log_likelihood_nats", value, "standard_error", 0.91234, "bits_per_dim", 0.425831, "samples",
@@ -47,7 +46,7 @@ static void add_evaluation(elb_context *c, const char *folder, const char *file,
     assert_int_equal(elb_json_save(c, support_path(folder, file), e), ELB_OK);
 }
 
-static void add_config(elb_context *c, const char *folder)
+static void add_config(void)
 {
     elb_config *config = NULL;
     char *yaml = NULL;
@@ -61,18 +60,16 @@ static void add_config(elb_context *c, const char *folder)
     elb_config_destroy(config);
 }
 
-static char *whole_run(elb_context *c, int epochs)
+static void whole_run(int epochs)
 {
-    char *folder = support_folder_make();
-    add_config(c, folder);
-    add_log(c, folder, epochs);
-    add_evaluation(c, folder, "eval-elbo.json", "elbo", 1, -234.5678);
-    add_evaluation(c, folder, "eval-iwae.json", "iwae", 5000, -231.4012);
+    add_config();
+    add_log(epochs);
+    add_evaluation("eval-elbo.json", "elbo", 1, -234.5678);
+    add_evaluation("eval-iwae.json", "iwae", 5000, -231.4012);
     assert_int_equal(mkdir(support_path(folder, "images"), 0777), 0);
     support_file_write(support_path(folder, "images/samples-epoch_2.png"), "foobar", 6);
     support_file_write(support_path(folder, "images/reconstructions.png"), "fo", 2);
     support_file_write(support_path(folder, "images/notes.txt"), "not shown", 9);
-    return folder;
 }
 
 /* --- looking at the page --- */
@@ -105,7 +102,7 @@ static void check_sound(const char *html)
         assert_int_equal(strncmp(at, "src=\"data:image/png;base64,", 27), 0);
 }
 
-static char *write_and_read(elb_context *c, const char *folder)
+static char *write_and_read(void)
 {
     if (elb_report_write(c, folder) != ELB_OK) fail_msg("%s", elb_context_message(c));
     char *html = support_file_read(support_path(folder, "report.html"), NULL);
@@ -131,10 +128,8 @@ static int count_of(const char *text, const char *part)
 static void test_whole_run(void **state)
 {
     (void)state;
-    fault f;
-    elb_context *c = support_context(&f);
-    char *folder = whole_run(c, 12);
-    char *html = write_and_read(c, folder);
+    whole_run(12);
+    char *html = write_and_read();
     static const char *const parts[] = {
         "with 50 latent dimensions on &lt;odd&gt; &amp; &quot;name&quot;: bernoulli likelihood",
         /* tiles: the tightest estimate, the last epoch */
@@ -170,15 +165,11 @@ static void test_whole_run(void **state)
     assert_null(strstr(html, "notes"));
     assert_null(strstr(html, "not finished"));
     free(html);
-    support_folder_remove(folder);
-    support_context_end(c, &f);
 }
 
 static void test_changing_rate_and_validation(void **state)
 {
     (void)state;
-    elb_context *c = support_context(NULL);
-    char *folder = support_folder_make();
     elb_log_file *log = NULL;
     assert_int_equal(elb_log_file_open(c, support_path(folder, "log.jsonl"), &log), ELB_OK);
     assert_int_equal(elb_log_file_cut(log, 0), ELB_OK);
@@ -190,55 +181,46 @@ static void test_changing_rate_and_validation(void **state)
         elb_log_file_append(log, line);
     }
     elb_log_file_close(log);
-    char *html = write_and_read(c, folder);
+    char *html = write_and_read();
     assert_int_equal(count_of(html, "<svg"), 8);
     assert_holds(html, ">validation  -310<");
     assert_holds(html, "<dt>ELBO, validation data</dt><dd>-310.00 ");
     assert_holds(html, "<dd>3 h 20 min <small>300 epochs, not finished when this was written");
     assert_holds(html, ">200</text>"); /* a tick of a logarithmic axis: 1 2 5 10 20 50 100 200 */
     free(html);
-    support_folder_remove(folder);
-    support_context_end(c, NULL);
 }
 
 /* Each part of a run may be missing. */
 static void test_parts_of_runs(void **state)
 {
     (void)state;
-    fault f;
-    elb_context *c = support_context(&f);
-    char *folder = support_folder_make();
-    add_config(c, folder);
-    char *html = write_and_read(c, folder);
+    add_config();
+    char *html = write_and_read();
     assert_int_equal(count_of(html, "<svg"), 0);
     free(html);
     support_file_write(support_path(folder, "log.jsonl"), "", 0);
-    free(write_and_read(c, folder));
+    free(write_and_read());
     support_file_write(support_path(folder, "log.jsonl"), "{\"event\":\"epoch\"}\n{\"event\":\"epoch\",\"epoch\":1}\n{",
                        47);
-    html = write_and_read(c, folder);
+    html = write_and_read();
     assert_holds(html, "<dt>ELBO, training data</dt><dd>\xe2\x80\x93 ");
     free(html);
     assert_int_equal(remove(support_path(folder, "config.yaml")), 0);
-    add_log(c, folder, 1);
-    html = write_and_read(c, folder);
+    add_log(1);
+    html = write_and_read();
     assert_int_equal(count_of(html, "<svg"), 6);
     assert_null(strstr(html, "complete configuration"));
     free(html);
     support_file_write(support_path(folder, "eval-odd.json"), "{\"estimator\":3}", 15);
-    html = write_and_read(c, folder);
+    html = write_and_read();
     assert_holds(html, "<h2>Estimates</h2>");
     assert_null(strstr(html, "<dt>Log-likelihood</dt>"));
     free(html);
-    support_folder_remove(folder);
-    support_context_end(c, &f);
 }
 
 static void test_many_pictures_and_warnings(void **state)
 {
     (void)state;
-    elb_context *c = support_context(NULL);
-    char *folder = support_folder_make();
     elb_log_file *log = NULL;
     char name[64];
     assert_int_equal(mkdir(support_path(folder, "images"), 0777), 0);
@@ -251,7 +233,7 @@ static void test_many_pictures_and_warnings(void **state)
         elb_log_file_append(log, json_pack("{s:s, s:s}", "event", "warning", "message", name));
     }
     elb_log_file_close(log);
-    char *html = write_and_read(c, folder);
+    char *html = write_and_read();
     assert_int_equal(count_of(html, "<img"), 24);
     assert_holds(html, "The last 24 of 30");
     assert_null(strstr(html, "<figcaption>005"));
@@ -262,13 +244,11 @@ static void test_many_pictures_and_warnings(void **state)
     assert_holds(html, "number 18.");
     assert_holds(html, "number 29.");
     free(html);
-    support_folder_remove(folder);
-    support_context_end(c, NULL);
 }
 
 /* --- what it refuses --- */
 
-static void check_refused(elb_context *c, const char *folder, elb_status status, const char *message)
+static void check_refused(elb_status status, const char *message)
 {
     assert_int_equal(elb_report_write(c, folder), status);
     support_assert_message(c, message);
@@ -280,53 +260,44 @@ static void check_refused(elb_context *c, const char *folder, elb_status status,
 static void test_refused(void **state)
 {
     (void)state;
-    fault f;
-    elb_context *c = support_context(&f);
-    char *folder = support_folder_make();
     support_file_write(support_path(folder, "report.html"), "the old one", 11);
-    check_refused(c, folder, ELB_FAILURE, "is no run folder");
+    check_refused(ELB_FAILURE, "is no run folder");
     assert_int_equal(elb_report_write(c, support_path(folder, "absent")), ELB_FAILURE);
 
     support_file_write(support_path(folder, "config.yaml"), "modle: {latent: 3}\n", 19);
-    check_refused(c, folder, ELB_USAGE, "config.yaml");
+    check_refused(ELB_USAGE, "config.yaml");
     assert_int_equal(remove(support_path(folder, "config.yaml")), 0);
     support_file_write(support_path(folder, "log.jsonl"), "rubbish\n", 8);
-    check_refused(c, folder, ELB_DATA, "line 1 of");
+    check_refused(ELB_DATA, "line 1 of");
     support_file_write(support_path(folder, "log.jsonl"), "", 0);
     support_file_write(support_path(folder, "eval-x.json"), "[1]", 3);
-    check_refused(c, folder, ELB_DATA, "eval-x.json");
+    check_refused(ELB_DATA, "eval-x.json");
     assert_int_equal(remove(support_path(folder, "eval-x.json")), 0);
     assert_int_equal(mkdir(support_path(folder, "images"), 0777), 0);
     assert_int_equal(mkdir(support_path(folder, "images/a.png"), 0777), 0);
-    check_refused(c, folder, ELB_DATA, "a.png");
-    support_folder_remove(folder);
-    support_context_end(c, &f);
+    check_refused(ELB_DATA, "a.png");
 }
 
 static void test_faults(void **state)
 {
     (void)state;
-    fault f;
-    elb_context *c = support_context(&f);
-    char *folder = whole_run(c, 1);
+    whole_run(1);
     support_file_write(support_path(folder, "report.html"), "the old one", 11);
     int files = support_folder_count(folder);
-    f.write_countdown = 1;
-    check_refused(c, folder, ELB_FAILURE, "No space left");
+    faults.write_countdown = 1;
+    check_refused(ELB_FAILURE, "No space left");
     assert_int_equal(support_folder_count(folder), files);
-    f.write_countdown = 0;
-    int64_t before = f.allocations;
+    faults.write_countdown = 0;
+    int64_t before = faults.allocations;
     assert_int_equal(elb_report_write(c, folder), ELB_OK);
-    int64_t needed = f.allocations - before;
+    int64_t needed = faults.allocations - before;
     support_file_write(support_path(folder, "report.html"), "the old one", 11);
     for (int64_t n = 1; n <= needed; n += n < 60 ? 1 : 7) {
-        f.alloc_countdown = n;
-        check_refused(c, folder, ELB_MEMORY, "out of memory");
+        faults.alloc_countdown = n;
+        check_refused(ELB_MEMORY, "out of memory");
         assert_int_equal(support_folder_count(folder), files);
     }
-    f.alloc_countdown = 0;
-    support_folder_remove(folder);
-    support_context_end(c, &f);
+    faults.alloc_countdown = 0;
 }
 
 /* What the picture of reconstructions is said to show follows from the shape of a datum. */
@@ -336,31 +307,28 @@ static void test_captions(void **state)
     static const char *const cases[][2] = {
         {"28x28", "each datum above what"},     {"8x8x3", "each datum above what"}, {"2", "data grey,"},
         {"16", "a row per datum, on the left"}, {"4x4x2", "a row per datum"},       {"oddx", "data and what"}};
-    elb_context *c = support_context(NULL);
-    char *folder = whole_run(c, 1);
+    whole_run(1);
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         const elb_safetensors_pair shape = {"elbow.shape", cases[i][0]};
         const char *path = support_path(folder, "model.safetensors");
         assert_int_equal(elb_safetensors_save(c, path, NULL, 0, &shape, 1), ELB_OK);
-        char *html = write_and_read(c, folder), words[80];
+        char *html = write_and_read(), words[80];
         snprintf(words, sizeof words, "<figcaption>reconstructions: %s", cases[i][1]);
         assert_holds(html, words);
         free(html);
     }
-    support_folder_remove(folder);
-    support_context_end(c, NULL);
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_whole_run),
-        cmocka_unit_test(test_captions),
-        cmocka_unit_test(test_changing_rate_and_validation),
-        cmocka_unit_test(test_parts_of_runs),
-        cmocka_unit_test(test_many_pictures_and_warnings),
-        cmocka_unit_test(test_refused),
-        cmocka_unit_test(test_faults),
+        FIXTURE_TEST(test_whole_run),
+        FIXTURE_TEST(test_captions),
+        FIXTURE_TEST(test_changing_rate_and_validation),
+        FIXTURE_TEST(test_parts_of_runs),
+        FIXTURE_TEST(test_many_pictures_and_warnings),
+        FIXTURE_TEST(test_refused),
+        FIXTURE_TEST(test_faults),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

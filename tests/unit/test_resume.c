@@ -1,5 +1,6 @@
 /* test_resume.c - runs that are resumed: longer, with patience, by two at once, on other data, from a state of any kind. */
 #include "train_support.h"
+#include "fixture_support.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -24,13 +25,13 @@ static const char *tiny_and(const char *more)
     return text;
 }
 
-static void run_ok(const char *folder, const char *name, const char *more, bool resume, elb_train_result *result)
+static void run_ok(const char *name, const char *more, bool resume, elb_train_result *result)
 {
     train_session_settings with = {.threads = 1, .settings = tiny_and(more), .resume = resume};
     assert_int_equal(train_session(&with, folder, name, result), ELB_OK);
 }
 
-static void same_run(const char *folder, const char *a, const char *b)
+static void same_run(const char *a, const char *b)
 {
     json_t *x = train_log_events(folder, a, NULL), *y = train_log_events(folder, b, NULL);
     train_same_file(folder, a, b, "model.safetensors");
@@ -45,16 +46,15 @@ static void test_ended(void **state)
 {
     static const char *const names[] = {"state.safetensors", "model.safetensors", "config.yaml", "log.jsonl"};
     (void)state;
-    char *folder = support_folder_make(), *before[4];
+    char *before[4];
     size_t size[4], now;
     elb_train_result result, again;
-    train_data_write(folder);
-    run_ok(folder, "long", "train.epochs=4", false, &result);
-    run_ok(folder, "run", "train.epochs=2", false, &result);
+    run_ok("long", "train.epochs=4", false, &result);
+    run_ok("run", "train.epochs=2", false, &result);
     assert_false(result.nothing_to_train);
     for (int i = 0; i < 4; i++)
         before[i] = support_file_read(support_path(support_path(folder, "run"), names[i]), &size[i]);
-    run_ok(folder, "run", "train.epochs=1", true, &again);
+    run_ok("run", "train.epochs=1", true, &again);
     assert_true(again.nothing_to_train && again.elbo == result.elbo && again.steps == result.steps);
     for (int i = 0; i < 4; i++) {
         char *after = support_file_read(support_path(support_path(folder, "run"), names[i]), &now);
@@ -63,50 +63,41 @@ static void test_ended(void **state)
         free(before[i]);
         free(after);
     }
-    run_ok(folder, "run", "train.epochs=4", true, &result);
+    run_ok("run", "train.epochs=4", true, &result);
     assert_false(result.nothing_to_train);
-    same_run(folder, "long", "run");
-    support_folder_remove(folder);
+    same_run("long", "run");
 }
 
 /* What a resumed run was asked for is asked for again when it was stopped. */
 static void test_resumed_configuration(void **state)
 {
     (void)state;
-    char *folder = support_folder_make();
     elb_train_result result;
     elb_config *kept;
-    train_data_write(folder);
-    run_ok(folder, "run", "train.epochs=1", false, &result);
+    run_ok("run", "train.epochs=1", false, &result);
     train_session_settings with = {
         .threads = 1, .settings = tiny_and("train.epochs=3"), .progress = train_stop_at_once, .resume = true};
     assert_int_equal(train_session(&with, folder, "run", &result), ELB_INTERRUPTED);
-    elb_context *c = support_context(NULL);
     assert_int_equal(elb_run_config(c, support_path(folder, "run"), &kept), ELB_OK);
     elb_train_settings plain = {.folder = support_path(folder, "run"), .resume = true};
     assert_int_equal(elb_train(kept, &plain, &result), ELB_OK);
     assert_int_equal(result.epochs, 3);
     elb_config_destroy(kept);
-    support_context_end(c, NULL);
-    support_folder_remove(folder);
 }
 
 /* Patience that comes late keeps the best epoch from then on, and not an epoch whose model is nowhere. */
 static void test_late_patience(void **state)
 {
     (void)state;
-    char *folder = support_folder_make();
     elb_train_result result;
-    train_data_write(folder);
-    run_ok(folder, "run", "optimizer.rate=0.3 train.epochs=20", false, &result);
-    run_ok(folder, "run", "optimizer.rate=0.3 train.epochs=60 train.patience=3", true, &result);
+    run_ok("run", "optimizer.rate=0.3 train.epochs=20", false, &result);
+    run_ok("run", "optimizer.rate=0.3 train.epochs=60 train.patience=3", true, &result);
     json_t *events = train_log_events(folder, "run", "epoch");
     double best = -INFINITY, kept = NAN;
     for (size_t i = 20; i < json_array_size(events); i++)
         best = fmax(best, json_number_value(json_object_get(json_array_get(events, i), "validation_elbo")));
     json_decref(events);
     support_assert_near(result.validation_elbo, best, 1e-9, 0);
-    elb_context *c = support_context(NULL);
     elb_config *config = train_config(c, folder, tiny_and("optimizer.rate=0.3"));
     elb_dataset *data;
     elb_vae *vae;
@@ -117,49 +108,38 @@ static void test_late_patience(void **state)
     elb_vae_destroy(vae);
     elb_dataset_destroy(data);
     elb_config_destroy(config);
-    support_context_end(c, NULL);
-    support_folder_remove(folder);
 }
 
 /* One process at a time; and what a killed one left half-written goes. */
 static void test_lock(void **state)
 {
     (void)state;
-    char *folder = support_folder_make();
     elb_train_result result;
     elb_log_file *log;
-    train_data_write(folder);
-    run_ok(folder, "run", "train.epochs=1", false, &result);
+    run_ok("run", "train.epochs=1", false, &result);
     char *run = strdup(support_path(folder, "run"));
     support_file_write(support_path(run, "state.safetensors.tmp-12"), "half", 4);
     support_file_write(support_path(run, "model.safetensors.tmp-12"), "half", 4);
     support_file_write(support_path(run, "eval-elbo.json.tmp-12"), "half", 4); /* somebody's who may be at work */
-    elb_context *c = support_context(NULL);
     assert_int_equal(elb_log_file_open(c, support_path(run, "log.jsonl"), &log), ELB_OK);
     train_refused(folder, "run", tiny_and("train.epochs=2"), true, ELB_USAGE, "another process trains in ");
     assert_int_equal(support_folder_count(run), 7);
     elb_log_file_close(log);
-    support_context_end(c, NULL);
-    run_ok(folder, "run", "train.epochs=2", true, &result);
+    run_ok("run", "train.epochs=2", true, &result);
     assert_int_equal(support_folder_count(run), 5);
     free(run);
-    support_folder_remove(folder);
 }
 
 static void test_files_of_others(void **state)
 {
     static const char *const names[] = {"config.yaml", "log.jsonl", "model.safetensors"};
     (void)state;
-    char *folder = support_folder_make();
     elb_train_result result;
-    train_data_write(folder);
     for (int i = 0; i < 3; i++) {
         char name[16], words[64];
         snprintf(name, sizeof name, "run%d", i);
         snprintf(words, sizeof words, "holds no run, but a %s that would be overwritten", names[i]);
-        elb_context *c = support_context(NULL);
         assert_int_equal(elb_folder_make(c, support_path(folder, name)), ELB_OK);
-        support_context_end(c, NULL);
         char *path = strdup(support_path(support_path(folder, name), names[i]));
         support_file_write(path, "seed: 3\n", 8);
         train_refused(folder, name, tiny, false, ELB_USAGE, words);
@@ -170,39 +150,33 @@ static void test_files_of_others(void **state)
         assert_int_equal(support_folder_count(support_path(folder, name)), 1);
     }
     /* A run that was killed before its first checkpoint is no hindrance. */
-    run_ok(folder, "early", "train.epochs=1", false, &result);
+    run_ok("early", "train.epochs=1", false, &result);
     assert_int_equal(remove(support_path(support_path(folder, "early"), "state.safetensors")), 0);
     assert_int_equal(remove(support_path(support_path(folder, "early"), "model.safetensors")), 0);
-    run_ok(folder, "early", "train.epochs=2", false, &result);
+    run_ok("early", "train.epochs=2", false, &result);
     assert_int_equal(result.epochs, 2);
-    support_folder_remove(folder);
 }
 
 /* Killed between the first state and the first model. */
 static void test_state_without_model(void **state)
 {
     (void)state;
-    char *folder = support_folder_make();
     elb_train_result result;
-    train_data_write(folder);
-    run_ok(folder, "whole", "train.epochs=2", false, &result);
+    run_ok("whole", "train.epochs=2", false, &result);
     train_session_settings with = {
         .threads = 1, .settings = tiny_and("train.epochs=2"), .progress = train_stop_at_once};
     assert_int_equal(train_session(&with, folder, "run", &result), ELB_INTERRUPTED);
     assert_true(isnan(result.validation_elbo)); /* there was none yet */
     assert_int_equal(remove(support_path(support_path(folder, "run"), "model.safetensors")), 0);
-    run_ok(folder, "run", "train.epochs=2", true, &result);
-    same_run(folder, "whole", "run");
-    support_folder_remove(folder);
+    run_ok("run", "train.epochs=2", true, &result);
+    same_run("whole", "run");
 }
 
 static void test_other_data(void **state)
 {
     (void)state;
-    char *folder = support_folder_make();
     elb_train_result result;
-    train_data_write(folder);
-    run_ok(folder, "run", "train.epochs=1", false, &result);
+    run_ok("run", "train.epochs=1", false, &result);
     char *path = strdup(support_path(folder, "data.csv"));
     size_t size;
     char *bytes = support_file_read(path, &size);
@@ -213,13 +187,12 @@ static void test_other_data(void **state)
     char *end = memrchr(bytes, '\n', size - 1);
     support_file_write(path, bytes, (size_t)(end + 1 - bytes));
     train_refused(folder, "run", tiny_and("train.epochs=2"), true, ELB_DATA, "(120 then, 119 now)");
-    train_data_write(folder);
+    train_data_write(path);
     train_refused(folder, "run", tiny_and("train.epochs=2 train.batch=50"), true, ELB_USAGE,
                   "started with train.batch=60 and cannot go on with 50");
-    run_ok(folder, "run", "train.epochs=2", true, &result);
+    run_ok("run", "train.epochs=2", true, &result);
     free(bytes);
     free(path);
-    support_folder_remove(folder);
 }
 
 /* --- states ------------------------------------------------------------------------------------------------------------ */
@@ -247,11 +220,10 @@ static void state_forget(char *bytes, size_t size, const char *key)
 static void test_earlier_states(void **state)
 {
     (void)state;
-    char *folder = support_folder_make(), hexadecimal[64];
+    char hexadecimal[64];
     elb_train_result result;
     size_t size, length;
-    train_data_write(folder);
-    run_ok(folder, "run", "train.epochs=1", false, &result);
+    run_ok("run", "train.epochs=1", false, &result);
     char *path = strdup(support_path(support_path(folder, "run"), "state.safetensors"));
     char *bytes = support_file_read(path, &size);
     state_forget(bytes, size, "best_saved");
@@ -263,14 +235,13 @@ static void test_earlier_states(void **state)
     snprintf(hexadecimal, sizeof hexadecimal, "0x1.8%0*dp+1", (int)length - 8, 0);
     memcpy(real, hexadecimal, length);
     support_file_write(path, bytes, size);
-    run_ok(folder, "run", "train.epochs=1", true, &result);
+    run_ok("run", "train.epochs=1", true, &result);
     assert_true(result.nothing_to_train && result.kl == 3);
-    run_ok(folder, "long", "train.epochs=3", false, &result);
-    run_ok(folder, "run", "train.epochs=3", true, &result);
-    same_run(folder, "long", "run");
+    run_ok("long", "train.epochs=3", false, &result);
+    run_ok("run", "train.epochs=3", true, &result);
+    same_run("long", "run");
     free(bytes);
     free(path);
-    support_folder_remove(folder);
 }
 
 static void test_hostile_states(void **state)
@@ -287,11 +258,9 @@ static void test_hostile_states(void **state)
         {"best", "?", "\"best\" is missing or no number"},
     };
     (void)state;
-    char *folder = support_folder_make();
     elb_train_result result;
     size_t size, length;
-    train_data_write(folder);
-    run_ok(folder, "run", "train.epochs=1", false, &result);
+    run_ok("run", "train.epochs=1", false, &result);
     char *path = strdup(support_path(support_path(folder, "run"), "state.safetensors"));
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         char *bytes = support_file_read(path, &size), *kept = support_file_read(path, &size);
@@ -306,17 +275,14 @@ static void test_hostile_states(void **state)
         free(kept);
     }
     free(path);
-    support_folder_remove(folder);
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_ended),           cmocka_unit_test(test_resumed_configuration),
-        cmocka_unit_test(test_late_patience),   cmocka_unit_test(test_lock),
-        cmocka_unit_test(test_files_of_others), cmocka_unit_test(test_state_without_model),
-        cmocka_unit_test(test_other_data),      cmocka_unit_test(test_earlier_states),
-        cmocka_unit_test(test_hostile_states),
+        FIXTURE_TEST(test_ended),      FIXTURE_TEST(test_resumed_configuration), FIXTURE_TEST(test_late_patience),
+        FIXTURE_TEST(test_lock),       FIXTURE_TEST(test_files_of_others),       FIXTURE_TEST(test_state_without_model),
+        FIXTURE_TEST(test_other_data), FIXTURE_TEST(test_earlier_states),        FIXTURE_TEST(test_hostile_states),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

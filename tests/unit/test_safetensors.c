@@ -1,5 +1,5 @@
 /* test_safetensors.c - named tensors in a file: round trip, the Python package's bytes, and every way to be malformed. */
-#include "support.h"
+#include "fixture_support.h"
 
 #include <inttypes.h>
 #include <math.h>
@@ -49,9 +49,6 @@ static void check_same(const elb_safetensors *file, const elb_safetensors_entry 
 static void test_round_trip(void **state)
 {
     (void)state;
-    fault f;
-    elb_context *c = support_context(&f);
-    char *folder = support_folder_make();
     const char *path = support_path(folder, "m.safetensors");
     elb_safetensors *file = NULL;
     assert_int_equal(elb_safetensors_save(c, path, entries, ENTRIES, metadata, 2), ELB_OK);
@@ -76,15 +73,11 @@ static void test_round_trip(void **state)
     assert_int_equal(header % 8, 0);
     free(bytes);
     assert_int_equal(support_folder_count(folder), 1);
-    support_folder_remove(folder);
-    support_context_end(c, &f);
 }
 
 static void test_nothing_at_all(void **state)
 {
     (void)state;
-    elb_context *c = support_context(NULL);
-    char *folder = support_folder_make();
     const char *path = support_path(folder, "m.safetensors");
     elb_safetensors *file = NULL;
     assert_int_equal(elb_safetensors_save(c, path, NULL, 0, NULL, 0), ELB_OK);
@@ -93,8 +86,6 @@ static void test_nothing_at_all(void **state)
     assert_int_equal(elb_safetensors_metadata_count(file), 0);
     assert_null(elb_safetensors_metadata(file, "config"));
     elb_safetensors_close(file);
-    support_folder_remove(folder);
-    support_context_end(c, NULL);
 }
 
 /* --- what Python wrote ------------------------------------------------------------------------------------------ */
@@ -113,7 +104,6 @@ static void check_reals(const elb_safetensors *file, const char *name, int rank,
 static void test_python(void **state)
 {
     (void)state;
-    elb_context *c = support_context(NULL);
     elb_safetensors *file = NULL;
     assert_int_equal(elb_safetensors_open(c, ELB_TEST_FOLDER "/golden/safetensors.bin", &file), ELB_OK);
     assert_int_equal(elb_safetensors_count(file), 8);
@@ -133,13 +123,12 @@ static void test_python(void **state)
     assert_int_equal(elb_safetensors_read(file, "byte", ELB_DTYPE_U8, 1, (int64_t[]){3}, bytes), ELB_OK);
     assert_memory_equal(bytes, "\0\7\377", 3);
     elb_safetensors_close(file);
-    support_context_end(c, NULL);
 }
 
 /* --- from memory ------------------------------------------------------------------------------------------------ */
 
 /* A file of this header and so many data bytes, all zero, with `f16` at their start. */
-static elb_status parse_text(elb_context *c, const char *json, size_t data_size, elb_safetensors **file)
+static elb_status parse_text(const char *json, size_t data_size, elb_safetensors **file)
 {
     static char bytes[4096];
     uint64_t length = strlen(json);
@@ -153,7 +142,6 @@ static elb_status parse_text(elb_context *c, const char *json, size_t data_size,
 static void test_half_numbers(void **state)
 {
     (void)state;
-    elb_context *c = support_context(NULL);
     static const struct {
         uint16_t bits;
         double value;
@@ -162,20 +150,18 @@ static void test_half_numbers(void **state)
                  {0x7c00, INFINITY}, {0xfc00, -INFINITY}, {0x3555, 0.333251953125}};
     elb_safetensors *file = NULL;
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
-        assert_int_equal(parse_text(c, "{\"h\":{\"dtype\":\"F16\",\"shape\":[],\"data_offsets\":[0,2]}}", 2, &file),
+        assert_int_equal(parse_text("{\"h\":{\"dtype\":\"F16\",\"shape\":[],\"data_offsets\":[0,2]}}", 2, &file),
                          ELB_OK);
         memcpy((char *)(uintptr_t)elb_safetensors_at(file, 0)->data, &cases[i].bits, 2);
         check_reals(file, "h", 0, NULL, 1, &cases[i].value);
         elb_safetensors_close(file);
     }
-    assert_int_equal(parse_text(c, "{\"h\":{\"dtype\":\"F16\",\"shape\":[],\"data_offsets\":[0,2]}}", 2, &file),
-                     ELB_OK);
+    assert_int_equal(parse_text("{\"h\":{\"dtype\":\"F16\",\"shape\":[],\"data_offsets\":[0,2]}}", 2, &file), ELB_OK);
     memcpy((char *)(uintptr_t)elb_safetensors_at(file, 0)->data, "\1\176", 2);
     elb_real out = 0;
     assert_int_equal(elb_safetensors_read_real(file, "h", 0, NULL, &out), ELB_OK);
     assert_true(isnan(out));
     elb_safetensors_close(file);
-    support_context_end(c, NULL);
 }
 
 static void test_malformed(void **state)
@@ -224,21 +210,17 @@ static void test_malformed(void **state)
         {"{\"a\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[0,4]}}", 9, "5 bytes follow the last tensor"},
         {"{}", 1, "1 bytes follow the last tensor"},
     };
-    fault f;
-    elb_context *c = support_context(&f);
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
-        elb_safetensors *file = (void *)&f;
-        assert_int_equal(parse_text(c, cases[i].json, cases[i].data, &file), ELB_MODEL);
+        elb_safetensors *file = (void *)&faults;
+        assert_int_equal(parse_text(cases[i].json, cases[i].data, &file), ELB_MODEL);
         assert_null(file);
         support_assert_message(c, cases[i].message);
     }
-    support_context_end(c, &f);
 }
 
 static void test_header_size(void **state)
 {
     (void)state;
-    elb_context *c = support_context(NULL);
     elb_safetensors *file = NULL;
     assert_int_equal(elb_safetensors_parse(c, "", 0, &file), ELB_MODEL);
     support_assert_message(c, "0 bytes are too few");
@@ -249,16 +231,12 @@ static void test_header_size(void **state)
     assert_int_equal(elb_safetensors_parse(c, "\2\0\0\0\0\0\0\0{}", 10, &file), ELB_OK);
     elb_safetensors_close(file);
     elb_safetensors_close(NULL);
-    support_context_end(c, NULL);
 }
 
 /* Every shorter version of a sound file is refused, as is a longer one. */
 static void test_cut_short(void **state)
 {
     (void)state;
-    fault f;
-    elb_context *c = support_context(&f);
-    char *folder = support_folder_make();
     const char *path = support_path(folder, "m.safetensors");
     elb_safetensors *file = NULL;
     size_t size = 0;
@@ -272,22 +250,16 @@ static void test_cut_short(void **state)
     assert_int_equal(elb_safetensors_open(c, path, &file), ELB_MODEL);
     support_assert_message(c, path);
     free(bytes);
-    support_folder_remove(folder);
-    support_context_end(c, &f);
 }
 
 static void test_missing_file(void **state)
 {
     (void)state;
-    elb_context *c = support_context(NULL);
-    char *folder = support_folder_make();
     elb_safetensors *file = NULL;
     assert_int_equal(elb_safetensors_open(c, support_path(folder, "absent"), &file), ELB_FAILURE);
     support_assert_message(c, "absent");
     assert_int_equal(elb_safetensors_open(c, folder, &file), ELB_MODEL);
     support_assert_message(c, folder);
-    support_folder_remove(folder);
-    support_context_end(c, NULL);
 }
 
 /* --- wrong requests --------------------------------------------------------------------------------------------- */
@@ -295,12 +267,10 @@ static void test_missing_file(void **state)
 static void test_wrong_expectations(void **state)
 {
     (void)state;
-    elb_context *c = support_context(NULL);
     elb_safetensors *file = NULL;
     elb_real out[8];
     double doubles[3];
-    assert_int_equal(parse_text(c,
-                                "{\"w\":{\"dtype\":\"F32\",\"shape\":[2,1],\"data_offsets\":[0,8]},"
+    assert_int_equal(parse_text("{\"w\":{\"dtype\":\"F32\",\"shape\":[2,1],\"data_offsets\":[0,8]},"
                                 "\"n\":{\"dtype\":\"I32\",\"shape\":[1],\"data_offsets\":[8,12]}}",
                                 12, &file),
                      ELB_OK);
@@ -320,11 +290,9 @@ static void test_wrong_expectations(void **state)
     support_assert_message(c, "tensor 'w' is of dtype F32; expected F64");
     assert_int_equal(elb_safetensors_read(file, "w", ELB_DTYPE_F32, 2, (int64_t[]){1, 2}, doubles), ELB_MODEL);
     elb_safetensors_close(file);
-    support_context_end(c, NULL);
 }
 
-static void check_refused(elb_context *c, const char *folder, elb_safetensors_entry one, elb_safetensors_pair pair,
-                          const char *message)
+static void check_refused(elb_safetensors_entry one, elb_safetensors_pair pair, const char *message)
 {
     elb_safetensors_entry twice[2] = {{"a", ELB_DTYPE_U8, 1, {5}, five_bytes}, one};
     elb_safetensors_pair pairs[2] = {{"k", "v"}, pair};
@@ -337,36 +305,31 @@ static void check_refused(elb_context *c, const char *folder, elb_safetensors_en
 static void test_wrong_entries(void **state)
 {
     (void)state;
-    fault f;
-    elb_context *c = support_context(&f);
-    char *folder = support_folder_make();
     const elb_safetensors_entry good = {"b", ELB_DTYPE_U8, 1, {5}, five_bytes};
     const elb_safetensors_pair pair = {"l", "v"};
     elb_safetensors_entry e = good;
     e.name = "a";
-    check_refused(c, folder, e, pair, "two tensors are named 'a'");
+    check_refused(e, pair, "two tensors are named 'a'");
     e.name = "__metadata__";
-    check_refused(c, folder, e, pair, "neither empty nor");
+    check_refused(e, pair, "neither empty nor");
     e.name = "";
-    check_refused(c, folder, e, pair, "neither empty nor");
+    check_refused(e, pair, "neither empty nor");
     e.name = NULL;
-    check_refused(c, folder, e, pair, "neither empty nor");
+    check_refused(e, pair, "neither empty nor");
     e.name = "b\xff";
-    check_refused(c, folder, e, pair, "not UTF-8");
+    check_refused(e, pair, "not UTF-8");
     e = good;
     e.shape[0] = -1;
-    check_refused(c, folder, e, pair, "tensor 'b' has a negative");
+    check_refused(e, pair, "tensor 'b' has a negative");
     e = (elb_safetensors_entry){"b", ELB_DTYPE_U8, 2, {INT64_MAX, 2}, five_bytes};
-    check_refused(c, folder, e, pair, "tensor 'b' has a negative");
+    check_refused(e, pair, "tensor 'b' has a negative");
     e = (elb_safetensors_entry){"b", ELB_DTYPE_U8, 1, {INT64_MAX}, five_bytes};
-    check_refused(c, folder, e, pair, "tensor 'b' has a negative");
+    check_refused(e, pair, "tensor 'b' has a negative");
     e = good;
     e.rank = 5;
-    check_refused(c, folder, e, pair, "tensor 'b' has a negative");
-    check_refused(c, folder, good, (elb_safetensors_pair){"k", "w"}, "two metadata texts are named 'k'");
-    check_refused(c, folder, good, (elb_safetensors_pair){"l", "\xff"}, "the metadata 'l' is not UTF-8");
-    support_folder_remove(folder);
-    support_context_end(c, &f);
+    check_refused(e, pair, "tensor 'b' has a negative");
+    check_refused(good, (elb_safetensors_pair){"k", "w"}, "two metadata texts are named 'k'");
+    check_refused(good, (elb_safetensors_pair){"l", "\xff"}, "the metadata 'l' is not UTF-8");
 }
 
 /* --- faults ----------------------------------------------------------------------------------------------------- */
@@ -374,14 +337,11 @@ static void test_wrong_entries(void **state)
 static void test_allocations_fail(void **state)
 {
     (void)state;
-    fault f;
-    elb_context *c = support_context(&f);
-    char *folder = support_folder_make();
     const char *path = support_path(folder, "m.safetensors");
     elb_safetensors *file = NULL;
     int64_t n = 1;
     for (;; n++) {
-        f.alloc_countdown = n;
+        faults.alloc_countdown = n;
         elb_status status = elb_safetensors_save(c, path, entries, ENTRIES, metadata, 2);
         if (status == ELB_OK) break;
         assert_int_equal(status, ELB_MEMORY);
@@ -389,26 +349,21 @@ static void test_allocations_fail(void **state)
     }
     assert_true(n > 3);
     for (n = 1;; n++) {
-        f.alloc_countdown = n;
+        faults.alloc_countdown = n;
         elb_status status = elb_safetensors_open(c, path, &file);
         if (status == ELB_OK) break;
         assert_int_equal(status, ELB_MEMORY);
         assert_null(file);
     }
     assert_true(n > 3);
-    f.alloc_countdown = 0;
+    faults.alloc_countdown = 0;
     elb_safetensors_close(file);
-    support_folder_remove(folder);
-    support_context_end(c, &f);
 }
 
 /* The old file stays whole whichever write fails. */
 static void test_writes_fail(void **state)
 {
     (void)state;
-    fault f;
-    elb_context *c = support_context(&f);
-    char *folder = support_folder_make();
     const char *path = support_path(folder, "m.safetensors");
     static float large[100000];
     const elb_safetensors_entry old = {"old", ELB_DTYPE_F32, 1, {6}, six_floats};
@@ -417,7 +372,7 @@ static void test_writes_fail(void **state)
     int64_t n = 1;
     for (;; n++) {
         elb_safetensors *file = NULL;
-        f.write_countdown = n;
+        faults.write_countdown = n;
         elb_status status = elb_safetensors_save(c, path, new, 2, NULL, 0);
         if (status == ELB_OK) break;
         assert_int_equal(status, ELB_FAILURE);
@@ -428,25 +383,15 @@ static void test_writes_fail(void **state)
         elb_safetensors_close(file);
     }
     assert_true(n > 2);
-    support_folder_remove(folder);
-    support_context_end(c, &f);
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_round_trip),
-        cmocka_unit_test(test_nothing_at_all),
-        cmocka_unit_test(test_python),
-        cmocka_unit_test(test_half_numbers),
-        cmocka_unit_test(test_malformed),
-        cmocka_unit_test(test_header_size),
-        cmocka_unit_test(test_cut_short),
-        cmocka_unit_test(test_missing_file),
-        cmocka_unit_test(test_wrong_expectations),
-        cmocka_unit_test(test_wrong_entries),
-        cmocka_unit_test(test_allocations_fail),
-        cmocka_unit_test(test_writes_fail),
+        FIXTURE_TEST(test_round_trip),    FIXTURE_TEST(test_nothing_at_all),   FIXTURE_TEST(test_python),
+        FIXTURE_TEST(test_half_numbers),  FIXTURE_TEST(test_malformed),        FIXTURE_TEST(test_header_size),
+        FIXTURE_TEST(test_cut_short),     FIXTURE_TEST(test_missing_file),     FIXTURE_TEST(test_wrong_expectations),
+        FIXTURE_TEST(test_wrong_entries), FIXTURE_TEST(test_allocations_fail), FIXTURE_TEST(test_writes_fail),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

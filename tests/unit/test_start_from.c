@@ -1,5 +1,6 @@
 /* test_start_from.c - a run that starts from another's parameters: what is taken, what is spawned, what is refused. */
 #include "train_support.h"
+#include "fixture_support.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -10,9 +11,7 @@
 
 #define SMALL "data.binarise=threshold model.latent=3 model.hidden=8 posterior.hidden=7 train.batch=50 train.epochs=1 "
 
-static elb_context *c;
 static elb_dataset *d;
-static char *folder;
 
 static elb_vae *vae_of(const char *settings)
 {
@@ -43,21 +42,14 @@ static elb_vae *source_of(const char *settings, const char *name)
 
 static int begin(void **state)
 {
-    (void)state;
-    c = support_context(NULL);
     d = NULL;
-    folder = support_folder_make();
-    train_data_write(folder);
-    return 0;
+    return fixture_make(state);
 }
 
 static int end(void **state)
 {
-    (void)state;
     elb_dataset_destroy(d);
-    support_folder_remove(folder);
-    support_context_end(c, NULL);
-    return 0;
+    return fixture_end(state);
 }
 
 /* Component `to` of parameter i in `a` against component `from` in `b`: the largest difference. */

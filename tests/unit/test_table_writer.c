@@ -1,6 +1,7 @@
 /* test_table_writer.c - results as NPZ, NPY and CSV read back as they were; the bytes are those NumPy reads; every
  * refusal and every failing write leaves the old file whole. */
 #include "data_support.h"
+#include "fixture_support.h"
 
 #include <errno.h>
 #include <math.h>
@@ -10,26 +11,6 @@
 #include "data/readers.h"
 #include "data/table_writer.h"
 #include "data/zip_writer.h"
-
-static fault faults;
-static elb_context *c;
-static char *folder;
-
-static int setup(void **state)
-{
-    (void)state;
-    c = support_context(&faults);
-    folder = support_folder_make();
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    (void)state;
-    support_folder_remove(folder);
-    support_context_end(c, &faults);
-    return 0;
-}
 
 static const double elbo[3] = {-90.25, NAN, 0.1};
 static const float latent[6] = {0.5f, -1, 2, 1e-20f, INFINITY, 0.1f};
@@ -352,17 +333,16 @@ static void test_faults(void **state)
 
 int main(void)
 {
-#define EACH(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
     const struct CMUnitTest tests[] = {
-        EACH(test_npz),
-        EACH(test_npy),
-        EACH(test_csv),
-        EACH(test_stream),
-        EACH(test_stream_refusals),
-        EACH(test_zip64),
-        EACH(test_zip64_malformed),
-        EACH(test_refusals),
-        EACH(test_faults),
+        FIXTURE_TEST(test_npz),
+        FIXTURE_TEST(test_npy),
+        FIXTURE_TEST(test_csv),
+        FIXTURE_TEST(test_stream),
+        FIXTURE_TEST(test_stream_refusals),
+        FIXTURE_TEST(test_zip64),
+        FIXTURE_TEST(test_zip64_malformed),
+        FIXTURE_TEST(test_refusals),
+        FIXTURE_TEST(test_faults),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,6 +1,7 @@
 /* test_train.c - whole runs by the public interface: the same bits whatever the threads and wherever they were
  * interrupted, early stopping, and a loss that leaves the finite numbers. */
 #include "train_support.h"
+#include "fixture_support.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -30,8 +31,6 @@ static void test_threads(void **state)
     static const int threads[] = {1, 2, 3, 5};
     static const char *const settings[] = {large, weighted, refined};
     (void)state;
-    char *folder = support_folder_make();
-    train_data_write(folder);
     for (size_t s = 0; s < sizeof settings / sizeof *settings; s++)
         for (const elb_kernels *const *k = elb_kernels_available(); *k != NULL; k++) {
             char first[64] = "";
@@ -48,24 +47,24 @@ static void test_threads(void **state)
                     train_same_file(folder, first, name, "model.safetensors");
             }
         }
-    support_folder_remove(folder);
 }
 
 /* A run that is stopped after every single step ends where one that never stopped does. */
-static void interrupted_run(const char *settings)
+static void interrupted_run(size_t number, const char *settings)
 {
-    char *folder = support_folder_make();
+    char whole_name[32], pieces_name[32];
+    snprintf(whole_name, sizeof whole_name, "whole%zu", number);
+    snprintf(pieces_name, sizeof pieces_name, "pieces%zu", number);
     elb_train_result whole, pieces = {0};
-    train_data_write(folder);
     train_session_settings with = {.threads = 1, .settings = settings};
-    assert_int_equal(train_session(&with, folder, "whole", &whole), ELB_OK);
+    assert_int_equal(train_session(&with, folder, whole_name, &whole), ELB_OK);
     with.progress = train_stop_at_once;
     train_last_calls = 0;
-    elb_status status = train_session(&with, folder, "pieces", &pieces);
+    elb_status status = train_session(&with, folder, pieces_name, &pieces);
     int starts = 1;
     for (with.resume = true; status == ELB_INTERRUPTED && starts < 100; starts++) {
         with.threads = 1 + starts % 3;
-        status = train_session(&with, folder, "pieces", &pieces);
+        status = train_session(&with, folder, pieces_name, &pieces);
     }
     assert_int_equal(status, ELB_OK);
     assert_true(starts >= whole.steps);
@@ -74,9 +73,9 @@ static void interrupted_run(const char *settings)
     assert_int_equal(pieces.epochs, whole.epochs);
     assert_true(pieces.elbo == whole.elbo && pieces.kl == whole.kl && pieces.active_units == whole.active_units);
     assert_true(pieces.stopped_early == whole.stopped_early);
-    train_same_file(folder, "whole", "pieces", "model.safetensors");
-    train_same_file(folder, "whole", "pieces", "config.yaml");
-    json_t *a = train_log_events(folder, "whole", NULL), *b = train_log_events(folder, "pieces", NULL);
+    train_same_file(folder, whole_name, pieces_name, "model.safetensors");
+    train_same_file(folder, whole_name, pieces_name, "config.yaml");
+    json_t *a = train_log_events(folder, whole_name, NULL), *b = train_log_events(folder, pieces_name, NULL);
     assert_true(json_array_size(a) >= (size_t)whole.epochs + 2);
     if (!json_equal(a, b)) {
         char *x = json_dumps(a, JSON_INDENT(1)), *y = json_dumps(b, JSON_INDENT(1));
@@ -84,22 +83,24 @@ static void interrupted_run(const char *settings)
     }
     json_decref(a);
     json_decref(b);
-    support_folder_remove(folder);
 }
 
 static void test_interruptions(void **state)
 {
+    static const char *const ways[] = {
+        large,
+        weighted,
+        refined,
+        "model.latent=3 model.hidden=10 posterior.hidden=10 likelihood.type=gaussian objective.type=savi "
+        "refine.steps=60 refine.start=zero refine.tolerance=0.5 train.epochs=2 train.batch=75",
+        "model.latent=3 model.hidden=10 posterior.hidden=10 likelihood.type=gaussian schedule.type=iwae "
+        "schedule.reset_moments=true optimizer.type=adamax train.epochs=4 train.batch=75",
+        "model.latent=3 model.hidden=10 posterior.hidden=10 likelihood.type=gaussian optimizer.rate=0.5 "
+        "data.validation=30 train.patience=2 train.epochs=12 train.batch=60 objective.warmup=kl "
+        "objective.warmup_epochs=3",
+    };
     (void)state;
-    interrupted_run(large);
-    interrupted_run(weighted);
-    interrupted_run(refined);
-    interrupted_run("model.latent=3 model.hidden=10 posterior.hidden=10 likelihood.type=gaussian objective.type=savi "
-                    "refine.steps=60 refine.start=zero refine.tolerance=0.5 train.epochs=2 train.batch=75");
-    interrupted_run("model.latent=3 model.hidden=10 posterior.hidden=10 likelihood.type=gaussian schedule.type=iwae "
-                    "schedule.reset_moments=true optimizer.type=adamax train.epochs=4 train.batch=75");
-    interrupted_run("model.latent=3 model.hidden=10 posterior.hidden=10 likelihood.type=gaussian optimizer.rate=0.5 "
-                    "data.validation=30 train.patience=2 train.epochs=12 train.batch=60 objective.warmup=kl "
-                    "objective.warmup_epochs=3");
+    for (size_t i = 0; i < sizeof ways / sizeof *ways; i++) interrupted_run(i, ways[i]);
 }
 
 /* --- stopping ---------------------------------------------------------------------------------------------------------- */
@@ -108,9 +109,7 @@ static void test_interruptions(void **state)
 static void test_patience(void **state)
 {
     (void)state;
-    char *folder = support_folder_make();
     elb_train_result result;
-    train_data_write(folder);
     train_session_settings with = {
         .threads = 1,
         .settings = "model.latent=3 model.hidden=10 posterior.hidden=10 likelihood.type=gaussian optimizer.rate=0.3 "
@@ -127,12 +126,10 @@ static void test_patience(void **state)
     assert_int_equal(epochs, best_epoch + 3);
     support_assert_near(result.validation_elbo, best, 1e-9, 0);
     json_decref(events);
-    support_folder_remove(folder);
 }
 
 static void all_finite(const char *path)
 {
-    elb_context *c = support_context(NULL);
     elb_safetensors *file;
     assert_int_equal(elb_safetensors_open(c, path, &file), ELB_OK);
     for (int64_t i = 0; i < elb_safetensors_count(file); i++) {
@@ -147,7 +144,6 @@ static void all_finite(const char *path)
         free(values);
     }
     elb_safetensors_close(file);
-    support_context_end(c, NULL);
 }
 
 /* Steps so large that the numbers run away: the checkpoint, written after every step, stays finite. */
@@ -160,8 +156,6 @@ static void test_divergence(void **state)
         "optimizer.type=sgd optimizer.rate=10 optimizer.clip=1e9 likelihood.variance=fixed",
     };
     (void)state;
-    char *folder = support_folder_make();
-    train_data_write(folder);
     for (size_t i = 0; i < sizeof settings / sizeof settings[0]; i++) {
         char all[512], name[16];
         elb_train_result result;
@@ -176,7 +170,6 @@ static void test_divergence(void **state)
         all_finite(support_path(support_path(folder, name), "state.safetensors"));
         all_finite(support_path(support_path(folder, name), "model.safetensors"));
     }
-    support_folder_remove(folder);
 }
 
 /* --- refusals ---------------------------------------------------------------------------------------------------------- */
@@ -185,9 +178,7 @@ static void test_divergence(void **state)
 static void test_parameters_that_overflow(void **state)
 {
     (void)state;
-    char *folder = support_folder_make();
     elb_train_result result;
-    train_data_write(folder);
     train_session_settings with = {
         .threads = 2,
         .settings =
@@ -198,7 +189,6 @@ static void test_parameters_that_overflow(void **state)
     assert_int_equal(result.steps, 1);
     all_finite(support_path(support_path(folder, "run"), "state.safetensors"));
     all_finite(support_path(support_path(folder, "run"), "model.safetensors"));
-    support_folder_remove(folder);
 }
 
 static void test_refusals(void **state)
@@ -206,10 +196,9 @@ static void test_refusals(void **state)
     static const char small[] =
         "model.latent=2 model.hidden=4 posterior.hidden=4 likelihood.type=gaussian train.epochs=1";
     (void)state;
-    char *folder = support_folder_make(), *state_path;
+    char *state_path;
     size_t size;
     elb_train_result result;
-    train_data_write(folder);
     train_session_settings with = {.threads = 1, .settings = small};
     assert_int_equal(train_session(&with, folder, "run", &result), ELB_OK);
     train_refused(folder, "run", small, false, ELB_USAGE, "already holds a run");
@@ -234,7 +223,6 @@ static void test_refusals(void **state)
     train_refused(folder, "run", small, true, ELB_MODEL, "\"total\" is missing or no number");
     free(bytes);
     free(state_path);
-    support_folder_remove(folder);
 }
 
 /* Every "auto" becomes what suits the data, and the run says what. */
@@ -251,7 +239,6 @@ static void test_auto(void **state)
                  {false, 9, {"gaussian", "pixel", "none", "2", "600"}}};
     (void)state;
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-        elb_context *c = support_context(NULL);
         elb_config *config;
         elb_dataset *d;
         float x[2000 * 4];
@@ -268,20 +255,19 @@ static void test_auto(void **state)
         }
         elb_config_destroy(config);
         elb_dataset_destroy(d);
-        support_context_end(c, NULL);
     }
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_threads),
-        cmocka_unit_test(test_interruptions),
-        cmocka_unit_test(test_patience),
-        cmocka_unit_test(test_divergence),
-        cmocka_unit_test(test_refusals),
-        cmocka_unit_test(test_auto),
-        cmocka_unit_test(test_parameters_that_overflow),
+        FIXTURE_TEST(test_threads),
+        FIXTURE_TEST(test_interruptions),
+        FIXTURE_TEST(test_patience),
+        FIXTURE_TEST(test_divergence),
+        FIXTURE_TEST(test_refusals),
+        FIXTURE_TEST(test_auto),
+        FIXTURE_TEST(test_parameters_that_overflow),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
