@@ -71,7 +71,25 @@ double grad_activation(elb_activation act, double x)
     return NAN;
 }
 
-bool grad_seen(const elb_op *op)
+/* --- whether every op was seen ------------------------------------------------------------------------------------- */
+
+/* The file with the cases of ops whose name holds the word; of all others the file is test_ops.c or test_dist_ops.c. */
+static const char *const grad_homes[][2] = {
+    {"linear", "test_linear_ops"}, {"flow", "test_flow_ops"},       {"mask", "test_flow_ops"},
+    {"sum", "test_reduce_ops"},    {"mean", "test_reduce_ops"},     {"softmax", "test_reduce_ops"},
+    {"columns", "test_shape_ops"}, {"reshape", "test_shape_ops"},   {"broadcast", "test_shape_ops"},
+    {"join", "test_shape_ops"},    {"mixture", "test_mixture_ops"},
+};
+
+/* NULL: not in the table. */
+static const char *grad_home(const elb_op *op)
+{
+    for (size_t i = 0; i < GRAD_COUNT(grad_homes); i++)
+        if (strstr(op->name, grad_homes[i][0]) != NULL) return grad_homes[i][1];
+    return NULL;
+}
+
+static bool grad_seen(const elb_op *op)
 {
     for (int i = 0; i < grad_ops_seen; i++)
         if (grad_ops[i] == op) return true;
@@ -83,6 +101,17 @@ static void grad_mark(const elb_op *op)
     if (grad_seen(op)) return;
     assert_true(grad_ops_seen < GRAD_SEEN);
     grad_ops[grad_ops_seen++] = op;
+}
+
+void grad_assert_all_seen(const elb_op *const *ops, const char *file)
+{
+    bool listed = false;
+    for (size_t i = 0; i < GRAD_COUNT(grad_homes); i++) listed = listed || strcmp(grad_homes[i][1], file) == 0;
+    for (; *ops != NULL; ops++) {
+        const char *home = grad_home(*ops);
+        bool here = home != NULL ? strcmp(home, file) == 0 : !listed;
+        if (here && !grad_seen(*ops)) fail_msg("the op %s has no case in %s.c", (*ops)->name, file);
+    }
 }
 
 /* --- recording ----------------------------------------------------------------------------------------------------- */
@@ -329,4 +358,17 @@ void grad_check(const grad_case *c)
                 grad_check_way(c, (grad_way){wanted, through, (grad_company)company, 1});
             }
     }
+}
+
+void grad_check_shapes(grad_case c)
+{
+    c.inputs = 1;
+    c.in[0].rank = 3;
+    for (size_t s = 0; s < GRAD_COUNT(grad_samples); s++)
+        for (size_t b = 0; b < GRAD_COUNT(grad_batches); b++) {
+            memcpy(c.in[0].shape, (int64_t[]){grad_samples[s], grad_batches[b], 3}, 3 * sizeof(int64_t));
+            grad_check(&c);
+        }
+    memcpy(c.in[0].shape, (int64_t[]){3, 50, 100}, 3 * sizeof(int64_t));
+    grad_check(&c);
 }

@@ -27,6 +27,11 @@ struct grad_case {
     bool twice;      /* the second input is the first */
 };
 
+#define GRAD_SHAPE(r, ...) .rank = (r), .shape = {__VA_ARGS__}
+#define GRAD_COUNT(list) (sizeof(list) / sizeof(list)[0])
+
+static const int64_t grad_samples[] = {1, 3}, grad_batches[] = {1, 2, 5};
+
 int64_t grad_count(const grad_input *in);
 int64_t grad_cols(const grad_input *in);
 int64_t grad_rows(const grad_input *in);
@@ -34,8 +39,10 @@ int64_t grad_rows(const grad_input *in);
 /* Forward and backward: every choice of inputs that want a gradient; the inputs leaves or results of other ops; alone,
  * or with another consumer recorded before or after; 1 and 3 threads, whose bits must agree; every run repeated. */
 void grad_check(const grad_case *c);
-/* Whether grad_check has seen this op on a result. */
-bool grad_seen(const elb_op *op);
+/* Of one input: over small shapes and one of several tiles. */
+void grad_check_shapes(grad_case c);
+/* Runs last: grad_check has seen every op of `ops` that is at home in this file; grad_support.c tells which are. */
+void grad_assert_all_seen(const elb_op *const *ops, const char *file);
 
 /* act(x) in plain C. */
 double grad_activation(elb_activation act, double x);
