@@ -71,7 +71,6 @@ static elb_status mixture_init(elb_posterior *q)
                                    .latent = q->latent,
                                    .local = 2 * q->latent,
                                    .state = &state->first_encoder};
-    state->first.options.ffg_scale = ELB_FFG_LOG_VARIANCE; /* what lambda holds */
     state->first.options.ffg_scale = ELB_FFG_LOG_VARIANCE; /* as every component's */
     return ELB_OK;
 }
