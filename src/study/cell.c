@@ -167,7 +167,9 @@ elb_status elb_cell_open(const elb_grid *g, elb_cell *cell, elb_cell_work *work)
     work->checksum = cell_checksum(work->vae);
     cell->parameters = elb_vae_parameter_count(work->vae);
     ELB_TRY(elb_cell_refine_as(work, cell->config));
-    return elb_config_open_data(cell->config, NULL, (elb_part)g->plan->evaluate.part, &work->data);
+    const elb_config *config = cell->config; /* whose data training told of */
+    return elb_dataset_load(g->context, &config->data, (uint64_t)config->top.seed, (elb_part)g->plan->evaluate.part,
+                            &work->data);
 }
 
 void elb_cell_close(elb_cell_work *work)

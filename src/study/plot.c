@@ -56,19 +56,32 @@ static int64_t plot_before(const elb_summary *s, int64_t row, int batch)
 
 /* --- panels --------------------------------------------------------------------------------------------------------- */
 
-/* By its own posterior every row is a point of its own; the model of a series is one, and is shown once. */
+/* Of a series' member only what its name adds to the source's: "+ 5" beside "VAE". */
+static const char *plot_name(const elb_summary *s, const elb_row *row)
+{
+    const elb_plan *plan = s->grid->plan;
+    const char *name = elb_plan_label(&plan->methods[row->method]);
+    int64_t source = plot_source(s, row);
+    if (source == row->method) return name;
+    size_t known = strlen(elb_plan_label(&plan->methods[source]));
+    if (strncmp(name, elb_plan_label(&plan->methods[source]), known) != 0) return name;
+    const char *rest = name + known + strspn(name + known, " ,");
+    return *rest ? rest : name;
+}
+
+/* By its own posterior every row is a point of its own; the model of a series is one, and is shown once. Bars are the gain's:
+ * how data differ in their likelihood says nothing about methods. */
 static void plot_fill(const elb_summary *s, int measure, int batch, plot_panel *p)
 {
     static const char *const names[ELB_MEASURES] = {"ELBO", "IWAE, own posterior", "log p, refined proposal"};
     for (int64_t i = 0; i < s->count; i++) {
         const elb_row *r = &s->rows[i];
-        const elb_plan_method *m = &s->grid->plan->methods[r->method];
         int64_t source = plot_source(s, r), before = plot_before(s, i, batch);
         bool shown = measure != ELB_MEASURE_REFINED || source == r->method;
-        p->points[i] = (elb_figure_point){.name = elb_plan_label(m),
+        p->points[i] = (elb_figure_point){.name = plot_name(s, r),
                                           .x = 1e3 * r->seconds[batch],
                                           .y = shown ? r->mean[measure].mean : NAN,
-                                          .error = r->mean[measure].error,
+                                          .error = r->gain[measure].mean.seeds > 0 ? r->gain[measure].mean.error : NAN,
                                           .color = (int)source,
                                           .open = source != r->method};
         if (!shown || before < 0) continue;
@@ -77,7 +90,7 @@ static void plot_fill(const elb_summary *s, int measure, int batch, plot_panel *
     }
     snprintf(p->x_label, sizeof p->x_label, "milliseconds of inference per datum, batch %lld",
              (long long)elb_cell_batches[batch]);
-    snprintf(p->y_label, sizeof p->y_label, "%s, %lld samples: nats per datum", names[measure],
+    snprintf(p->y_label, sizeof p->y_label, "%s, %lld samples: nats (bars: error of gain)", names[measure],
              (long long)s->grid->plan->evaluate.samples);
 }
 
