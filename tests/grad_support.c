@@ -71,6 +71,13 @@ double grad_activation(elb_activation act, double x)
     return NAN;
 }
 
+double grad_derivative(double (*f)(void *user, double step), void *user, double width)
+{
+    double wide = (f(user, width) - f(user, -width)) / (2 * width);
+    double narrow = (f(user, width / 2) - f(user, -width / 2)) / width;
+    return (4 * narrow - wide) / 3;
+}
+
 /* --- whether every op was seen ------------------------------------------------------------------------------------- */
 
 /* The file with the cases of ops whose name holds the word; of all others the file is test_ops.c or test_dist_ops.c. */
@@ -257,28 +264,35 @@ static double grad_plain_loss(const grad_run *r)
     return loss;
 }
 
-/* Of the plain loss along `direction` (NULL: along coordinate i), by central differences of two widths. */
+/* Input k moved along `direction`, or along coordinate i where that is NULL. */
+typedef struct grad_move {
+    grad_run *r;
+    int k;
+    const elb_real *kept, *direction;
+    int64_t i;
+} grad_move;
+
+static double grad_moved_loss(void *user, double step)
+{
+    const grad_move *m = user;
+    int64_t n = grad_count(&m->r->c->in[m->k]);
+    for (int64_t j = 0; j < n; j++) {
+        double along = m->direction != NULL ? (double)m->direction[j] : (double)(j == m->i);
+        m->r->data[m->k][j] = m->kept[j] + (elb_real)(step * along);
+    }
+    return grad_plain_loss(m->r);
+}
+
 static double grad_slope(grad_run *r, int k, const elb_real *direction, int64_t i)
 {
-    int64_t n = grad_count(&r->c->in[k]);
-    elb_real *kept = malloc((size_t)n * sizeof *kept);
-    double difference[2];
+    size_t size = (size_t)grad_count(&r->c->in[k]) * sizeof(elb_real);
+    elb_real *kept = malloc(size);
     assert_non_null(kept);
-    memcpy(kept, r->data[k], (size_t)n * sizeof *kept);
-    for (int half = 0; half < 2; half++) {
-        double width = 1e-3 / (1 << half), value[2];
-        for (int side = 0; side < 2; side++) {
-            double step = side == 0 ? width : -width;
-            for (int64_t j = 0; j < n; j++)
-                r->data[k][j] =
-                    kept[j] + (elb_real)(step * (direction != NULL ? (double)direction[j] : (double)(j == i)));
-            value[side] = grad_plain_loss(r);
-        }
-        difference[half] = (value[0] - value[1]) / (2 * width);
-    }
-    memcpy(r->data[k], kept, (size_t)n * sizeof *kept);
+    memcpy(kept, r->data[k], size);
+    double slope = grad_derivative(grad_moved_loss, &(grad_move){r, k, kept, direction, i}, 1e-3);
+    memcpy(r->data[k], kept, size);
     free(kept);
-    return (4 * difference[1] - difference[0]) / 3;
+    return slope;
 }
 
 static void grad_near(const grad_run *r, int k, const char *what, double got, double want, double scale)

@@ -44,6 +44,9 @@ void grad_check_shapes(grad_case c);
 /* Runs last: grad_check has seen every op of `ops` that is at home in this file; grad_support.c tells which are. */
 void grad_assert_all_seen(const elb_op *const *ops, const char *file);
 
+/* f'(0) by central differences of this width and of half of it, extrapolated; f gets `user` and the step. */
+double grad_derivative(double (*f)(void *user, double step), void *user, double width);
+
 /* act(x) in plain C. */
 double grad_activation(elb_activation act, double x);
 

@@ -158,6 +158,20 @@ void support_assert_near(double a, double b, double absolute, double relative)
     if (!(fabs(a - b) <= absolute + relative * fabs(b))) fail_msg("%.17g is not near %.17g", a, b);
 }
 
+/* --- configurations --- */
+
+void support_configure(elb_context *c, elb_config *config, const char *settings)
+{
+    char *copy = strdup(settings), *rest = NULL;
+    for (char *word = strtok_r(copy, " ", &rest); word != NULL; word = strtok_r(NULL, " ", &rest)) {
+        char *value = strchr(word, '=');
+        assert_non_null(value);
+        *value++ = '\0';
+        if (elb_config_set(config, word, value) != ELB_OK) fail_msg("%s: %s", word, elb_context_message(c));
+    }
+    free(copy);
+}
+
 /* --- numbers --- */
 
 /* splitmix64 (Steele et al. 2014): nothing of the library's own generator. */

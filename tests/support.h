@@ -9,7 +9,7 @@
 #include <setjmp.h>
 #include <cmocka.h>
 
-#include <elbow/context.h>
+#include <elbow/config.h>
 
 /* Countdowns: 1 = the next call fails, n = the n-th, 0 = none fails. After the failure they stay 0. */
 typedef struct fault {
@@ -47,6 +47,9 @@ void support_file_write(const char *path, const void *bytes, size_t size);
 void support_assert_message(const elb_context *c, const char *part);
 /* |a - b| <= absolute + relative * |b|; fails for NaN on either side. */
 void support_assert_near(double a, double b, double absolute, double relative);
+
+/* settings: "model.latent=3 model.hidden=7,5 ..."; what is refused fails the test with its message. */
+void support_configure(elb_context *c, elb_config *config, const char *settings);
 
 /* Numbers in [-1,1) that depend on (seed, i) alone. */
 double support_number(uint64_t seed, uint64_t i);

@@ -24,18 +24,11 @@ void train_data_write(const char *path)
 elb_config *train_config(elb_context *c, const char *folder, const char *settings)
 {
     elb_config *config;
-    char *copy = strdup(settings), *rest = NULL;
     const char *data = support_path(folder, "data.csv");
     if (access(data, F_OK) != 0) train_data_write(data);
     assert_int_equal(elb_config_create(c, &config), ELB_OK);
     assert_int_equal(elb_config_set(config, "data.spec", data), ELB_OK);
-    for (char *word = strtok_r(copy, " ", &rest); word != NULL; word = strtok_r(NULL, " ", &rest)) {
-        char *value = strchr(word, '=');
-        assert_non_null(value);
-        *value++ = '\0';
-        if (elb_config_set(config, word, value) != ELB_OK) fail_msg("%s", elb_context_message(c));
-    }
-    free(copy);
+    support_configure(c, config, settings);
     return config;
 }
 

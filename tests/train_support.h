@@ -17,7 +17,7 @@ typedef struct train_session_settings {
 
 /* A table of 150 rows of 60 grey values with some structure, so that there is something to learn. */
 void train_data_write(const char *path);
-/* settings: "key=value key=value", over the defaults and folder/data.csv, which is written unless it is there. */
+/* settings: see support_configure; over the defaults and folder/data.csv, which is written unless it is there. */
 elb_config *train_config(elb_context *c, const char *folder, const char *settings);
 /* Trains into folder/name; fails the test unless the run ends well, is interrupted or leaves the finite numbers. */
 elb_status train_session(const train_session_settings *s, const char *folder, const char *name,

@@ -7,19 +7,6 @@
 
 /* --- life ---------------------------------------------------------------------------------------------------------- */
 
-static void vae_configure(elb_config *config, const char *settings)
-{
-    char *copy = strdup(settings), *rest = NULL;
-    for (char *word = strtok_r(copy, " ", &rest); word != NULL; word = strtok_r(NULL, " ", &rest)) {
-        char *value = strchr(word, '=');
-        assert_non_null(value);
-        *value++ = '\0';
-        if (elb_config_set(config, word, value) != ELB_OK)
-            fail_msg("%s: %s", word, elb_context_message(config->context));
-    }
-    free(copy);
-}
-
 support_vae *support_vae_create(elb_context *c, int64_t data, int64_t batch, const char *settings)
 {
     support_vae *v = calloc(1, sizeof *v);
@@ -27,8 +14,8 @@ support_vae *support_vae_create(elb_context *c, int64_t data, int64_t batch, con
     v->context = c;
     v->batch = batch;
     assert_int_equal(elb_config_create(c, &v->config), ELB_OK);
-    vae_configure(v->config, "likelihood.type=bernoulli model.latent=50 data.binarise=none");
-    vae_configure(v->config, settings);
+    support_configure(c, v->config, "likelihood.type=bernoulli model.latent=50 data.binarise=none");
+    support_configure(c, v->config, settings);
     assert_int_equal(elb_model_create(c, &v->config->model, &v->config->likelihood, data, &v->model), ELB_OK);
     assert_int_equal(elb_posterior_create(c, &v->config->posterior, data, v->config->model.latent, &v->posterior),
                      ELB_OK);

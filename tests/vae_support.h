@@ -25,7 +25,7 @@ typedef struct support_vae {
     elb_noise noise; /* key 1; set `fixed` to give the numbers instead */
 } support_vae;
 
-/* settings: "model.latent=3 model.hidden=7,5 ..." over the defaults. Parameters are zero; x too. */
+/* settings: see support_configure; over the defaults. Parameters are zero; x too. */
 support_vae *support_vae_create(elb_context *c, int64_t data, int64_t batch, const char *settings);
 void support_vae_destroy(support_vae *v);
 /* Decoder's first. */

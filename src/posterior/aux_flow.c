@@ -237,7 +237,8 @@ static void aux_own_from_moments(const elb_posterior *q, const elb_real *moments
     for (int64_t i = 0; i < aux_net_count(q); i++) {
         const elb_mlp_each *net = &aux_net_at(q, i)->own;
         elb_real *last = lambda + net->layer[net->layers - 1].at;
-        double scaled_so_far = exp(shrink * (double)(i / 2) / (double)q->options.flow_steps);
+        int64_t steps_before = i / 2; /* a step of the flow has two networks */
+        double scaled_so_far = exp(shrink * (double)steps_before / (double)q->options.flow_steps);
         if (i % 2 == 0) aux_standardise(q, net, lambda, lambda + n, scaled_so_far, lambda);
         memset(last, 0, (size_t)(net->end - net->layer[net->layers - 1].at) * sizeof *last);
         if (i < 2 * q->options.flow_steps) elb_flow_open(lambda + net->end - 2 * n, n, state->form);

@@ -113,7 +113,8 @@ static void train_enter_stage(elb_trainer *t)
 /* Sets the objective to the step that comes after `total`. */
 static void train_warm(elb_trainer *t, int64_t total)
 {
-    elb_objective_warm(&t->objective, (double)(total / t->steps) + (double)(total % t->steps) / (double)t->steps,
+    int64_t whole = total / t->steps;
+    elb_objective_warm(&t->objective, (double)whole + (double)(total % t->steps) / (double)t->steps,
                        (double)t->config->train.epochs);
 }
 

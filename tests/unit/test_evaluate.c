@@ -1,5 +1,5 @@
 /* test_evaluate.c - elb_evaluate: the same bits whatever the batch and the threads, its table, JSON, refusals, faults. */
-#include "support.h"
+#include "world_support.h"
 
 #include <jansson.h>
 #include <malloc.h>
@@ -15,48 +15,10 @@
 
 /* --- a VAE and its data ------------------------------------------------------------------------------------------ */
 
-typedef struct fixture {
-    elb_context *c;
-    elb_config *config;
-    elb_dataset *data;
-    elb_vae *vae;
-} fixture;
-
-/* settings: "model.latent=3 ..." over the defaults. Grey data, a label each. */
-static fixture fixture_over(elb_context *c, int64_t n, int64_t size, const char *settings)
+static world world_small(elb_context *c, int64_t n)
 {
-    fixture f = {.c = c};
-    const elb_machine *machine;
-    assert_int_equal(elb_machine_of(c, &machine), ELB_OK);
-    assert_int_equal(elb_config_create(c, &f.config), ELB_OK);
-    char *copy = strdup(settings), *rest = NULL;
-    for (char *word = strtok_r(copy, " =", &rest); word; word = strtok_r(NULL, " =", &rest))
-        assert_int_equal(elb_config_set(f.config, word, strtok_r(NULL, " =", &rest)), ELB_OK);
-    free(copy);
-    elb_array array = {.type = ELB_ARRAY_F32, .rank = 2, .shape = {n, size}};
-    float *values = elb_alloc(c, n * size, sizeof *values);
-    int32_t *labels = elb_alloc(c, n, sizeof *labels);
-    assert_true(values != NULL && labels != NULL);
-    for (int64_t i = 0; i < n * size; i++)
-        values[i] = (float)(elb_random_word(1, (uint64_t)(i / size), 0, (uint32_t)(i % size)) >> 8) * 0x1p-24F;
-    for (int64_t i = 0; i < n; i++) labels[i] = (int32_t)(i % 10);
-    array.values = values;
-    assert_int_equal(elb_dataset_wrap(c, "grey noise", &array, labels, 1, &f.data), ELB_OK);
-    if (elb_vae_create(f.config, f.data, &f.vae) != ELB_OK) fail_msg("%s", elb_context_message(c));
-    return f;
-}
-
-static fixture fixture_small(elb_context *c, int64_t n)
-{
-    return fixture_over(c, n, 12, "model.latent=3 model.hidden=7 posterior.hidden=6 data.binarise=dynamic");
-}
-
-/* The context stays: it is the test's. */
-static void fixture_close(fixture *f)
-{
-    elb_vae_destroy(f->vae);
-    elb_dataset_destroy(f->data);
-    elb_config_destroy(f->config);
+    return world_make(c, n, 1, (int64_t[]){12},
+                      "model.latent=3 model.hidden=7 posterior.hidden=6 data.binarise=dynamic");
 }
 
 /* --- the same bits ----------------------------------------------------------------------------------------------- */
@@ -74,14 +36,12 @@ static outcome evaluate_with(const char *kernels, int threads, int64_t n, const 
     elb_context *c;
     outcome o;
     assert_int_equal(elb_context_create(&with, &c), ELB_OK);
-    fixture f = fixture_over(c, n, 784, settings);
-    char *folder = support_folder_make();
-    how.per_datum = support_path(folder, "each.npz");
-    if (elb_evaluate(f.vae, f.data, &how, &o.result) != ELB_OK) fail_msg("%s", elb_context_message(c));
+    world w = world_make(c, n, 1, (int64_t[]){784}, settings);
+    how.per_datum = support_path(w.folder, "each.npz");
+    if (elb_evaluate(w.vae, w.data, &how, &o.result) != ELB_OK) fail_msg("%s", elb_context_message(c));
     o.table = support_file_read(how.per_datum, &o.size);
-    fixture_close(&f);
+    world_end(&w);
     elb_context_destroy(c);
-    support_folder_remove(folder);
     return o;
 }
 
@@ -160,12 +120,14 @@ static void check_numbers(elb_estimator estimator, int64_t samples)
     double rows[N][COLUMNS], sum[COLUMNS] = {0}, squares = 0, k_sum = 0;
     int bad = 0, column = estimator == ELB_ESTIMATE_ELBO ? 2 : 3;
     elb_context *c = support_context(NULL);
-    fixture f = fixture_small(c, N + 5);
-    char *folder = support_folder_make();
-    elb_evaluate_settings how = {
-        .estimator = estimator, .samples = samples, .limit = N, .seed = 1, .per_datum = support_path(folder, "t.csv")};
+    world w = world_small(c, N + 5);
+    elb_evaluate_settings how = {.estimator = estimator,
+                                 .samples = samples,
+                                 .limit = N,
+                                 .seed = 1,
+                                 .per_datum = support_path(w.folder, "t.csv")};
     elb_evaluation r;
-    assert_int_equal(elb_evaluate(f.vae, f.data, &how, &r), ELB_OK);
+    assert_int_equal(elb_evaluate(w.vae, w.data, &how, &r), ELB_OK);
     assert_int_equal(read_table(how.per_datum, rows, N), N);
     for (int i = 0; i < N; i++) {
         assert_true(rows[i][0] == i && rows[i][1] == i % 10);
@@ -186,8 +148,7 @@ static void check_numbers(elb_estimator estimator, int64_t samples)
     } else {
         assert_true(isnan(r.k_hat) && isnan(r.k_hat_bad));
     }
-    fixture_close(&f);
-    support_folder_remove(folder);
+    world_end(&w);
     support_context_end(c, NULL);
 }
 
@@ -203,18 +164,18 @@ static void test_limits(void **state)
 {
     (void)state;
     elb_context *c = support_context(NULL);
-    fixture f = fixture_small(c, 6);
+    world w = world_small(c, 6);
     elb_evaluate_settings how = {.samples = 2, .limit = 100};
     elb_evaluation all, some, one;
-    assert_int_equal(elb_evaluate(f.vae, f.data, &how, &all), ELB_OK);
+    assert_int_equal(elb_evaluate(w.vae, w.data, &how, &all), ELB_OK);
     assert_int_equal(all.n, 6);
     how.limit = 0;
-    assert_int_equal(elb_evaluate(f.vae, f.data, &how, &some), ELB_OK);
+    assert_int_equal(elb_evaluate(w.vae, w.data, &how, &some), ELB_OK);
     assert_true(some.n == 6 && some.log_likelihood_nats == all.log_likelihood_nats);
     how.limit = 1;
-    assert_int_equal(elb_evaluate(f.vae, f.data, &how, &one), ELB_OK);
+    assert_int_equal(elb_evaluate(w.vae, w.data, &how, &one), ELB_OK);
     assert_true(one.n == 1 && isnan(one.standard_error) && isfinite(one.log_likelihood_nats));
-    fixture_close(&f);
+    world_end(&w);
     support_context_end(c, NULL);
 }
 
@@ -223,16 +184,16 @@ static void test_origin(void **state)
 {
     (void)state;
     elb_context *c = support_context(NULL);
-    fixture f = fixture_small(c, 6);
+    world w = world_small(c, 6);
     elb_evaluate_settings how = {.samples = 2};
     elb_evaluation here, there;
-    assert_int_equal(elb_config_set(f.vae->config, "data.binarise", "threshold"),
+    assert_int_equal(elb_config_set(w.vae->config, "data.binarise", "threshold"),
                      ELB_OK); /* only the noise is random */
-    assert_int_equal(elb_evaluate(f.vae, f.data, &how, &here), ELB_OK);
-    f.data->origin = UINT64_C(1) << 56;
-    assert_int_equal(elb_evaluate(f.vae, f.data, &how, &there), ELB_OK);
+    assert_int_equal(elb_evaluate(w.vae, w.data, &how, &here), ELB_OK);
+    w.data->origin = UINT64_C(1) << 56;
+    assert_int_equal(elb_evaluate(w.vae, w.data, &how, &there), ELB_OK);
     assert_true(isfinite(there.log_likelihood_nats) && there.log_likelihood_nats != here.log_likelihood_nats);
-    fixture_close(&f);
+    world_end(&w);
     support_context_end(c, NULL);
 }
 
@@ -241,14 +202,14 @@ static void test_validation(void **state)
 {
     (void)state;
     elb_context *c = support_context(NULL);
-    fixture f = fixture_small(c, 300);
-    elb_evaluate_settings how = {.estimator = ELB_ESTIMATE_ELBO, .samples = 1, .seed = (uint64_t)f.config->top.seed};
+    world w = world_small(c, 300);
+    elb_evaluate_settings how = {.estimator = ELB_ESTIMATE_ELBO, .samples = 1, .seed = (uint64_t)w.config->top.seed};
     elb_evaluation r;
     double elbo;
-    assert_int_equal(elb_evaluate(f.vae, f.data, &how, &r), ELB_OK);
-    assert_int_equal(elb_validation_elbo(f.vae, f.data, &elbo), ELB_OK);
+    assert_int_equal(elb_evaluate(w.vae, w.data, &how, &r), ELB_OK);
+    assert_int_equal(elb_validation_elbo(w.vae, w.data, &elbo), ELB_OK);
     support_assert_near(elbo, r.log_likelihood_nats, 0, 1e-12);
-    fixture_close(&f);
+    world_end(&w);
     support_context_end(c, NULL);
 }
 
@@ -278,18 +239,16 @@ static size_t evaluate_peak(int64_t n, int64_t samples)
     elb_settings settings = {.threads = 1, .alloc = held_alloc, .user = &h};
     elb_context *c;
     assert_int_equal(elb_context_create(&settings, &c), ELB_OK);
-    fixture f = fixture_over(c, n, 784, "model.hidden=50 posterior.hidden=50 data.binarise=dynamic");
-    char *folder = support_folder_make();
+    world w = world_make(c, n, 1, (int64_t[]){784}, "model.hidden=50 posterior.hidden=50 data.binarise=dynamic");
     elb_evaluate_settings how = {
-        .estimator = ELB_ESTIMATE_IWAE, .samples = samples, .per_datum = support_path(folder, "each.npz")};
+        .estimator = ELB_ESTIMATE_IWAE, .samples = samples, .per_datum = support_path(w.folder, "each.npz")};
     elb_evaluation r;
     size_t before = h.now;
     h.most = h.now;
-    assert_int_equal(elb_evaluate(f.vae, f.data, &how, &r), ELB_OK);
+    assert_int_equal(elb_evaluate(w.vae, w.data, &how, &r), ELB_OK);
     assert_int_equal(h.now, before);
     size_t peak = h.most - before;
-    support_folder_remove(folder);
-    fixture_close(&f);
+    world_end(&w);
     elb_context_destroy(c);
     return peak;
 }
@@ -329,28 +288,27 @@ static void test_json(void **state)
 {
     (void)state;
     elb_context *c = support_context(NULL);
-    fixture f = fixture_small(c, 9);
-    char *folder = support_folder_make(), *text;
+    world w = world_small(c, 9);
+    char *text;
     elb_evaluate_settings how = {.estimator = ELB_ESTIMATE_IWAE, .samples = 10, .seed = INT64_MAX};
     elb_evaluation r;
     json_t *object;
-    assert_int_equal(elb_evaluate(f.vae, f.data, &how, &r), ELB_OK);
-    assert_int_equal(elb_evaluation_json(f.vae, f.data, &r, &text), ELB_OK);
+    assert_int_equal(elb_evaluate(w.vae, w.data, &how, &r), ELB_OK);
+    assert_int_equal(elb_evaluation_json(w.vae, w.data, &r, &text), ELB_OK);
     object = json_loads(text, JSON_REJECT_DUPLICATES, NULL);
     assert_non_null(object);
     check_object(object, &r);
     json_decref(object);
     elb_text_free(c, text);
 
-    assert_int_equal(elb_evaluation_save(f.vae, f.data, &r, folder), ELB_OK);
-    assert_int_equal(elb_json_load(c, support_path(folder, "eval-iwae.json"), &object), ELB_OK);
+    assert_int_equal(elb_evaluation_save(w.vae, w.data, &r, w.folder), ELB_OK);
+    assert_int_equal(elb_json_load(c, support_path(w.folder, "eval-iwae.json"), &object), ELB_OK);
     check_object(object, &r);
     json_decref(object);
-    assert_int_equal(elb_evaluation_save(f.vae, f.data, &r, support_path(folder, "missing")), ELB_FAILURE);
+    assert_int_equal(elb_evaluation_save(w.vae, w.data, &r, support_path(w.folder, "missing")), ELB_FAILURE);
     assert_string_equal(elb_estimator_name(ELB_ESTIMATE_ELBO), "elbo");
     assert_string_equal(elb_estimator_name((elb_estimator)7), "unknown");
-    fixture_close(&f);
-    support_folder_remove(folder);
+    world_end(&w);
     support_context_end(c, NULL);
 }
 
@@ -377,44 +335,42 @@ static void test_progress(void **state)
 {
     (void)state;
     elb_context *c = support_context(NULL);
-    fixture f = fixture_small(c, 30);
-    char *folder = support_folder_make();
+    world w = world_small(c, 30);
     told t = {.answer = ELB_OK};
     elb_evaluate_settings how = {.estimator = ELB_ESTIMATE_IWAE,
                                  .samples = 3,
                                  .batch = 4,
                                  .progress = tell,
                                  .user = &t,
-                                 .per_datum = support_path(folder, "each.npz")};
+                                 .per_datum = support_path(w.folder, "each.npz")};
     elb_evaluation r;
-    assert_int_equal(elb_evaluate(f.vae, f.data, &how, &r), ELB_OK);
+    assert_int_equal(elb_evaluate(w.vae, w.data, &how, &r), ELB_OK);
     assert_true(t.last == 1 && t.done == 30);
-    assert_int_equal(support_folder_count(folder), 1);
+    assert_int_equal(support_folder_count(w.folder), 1);
     remove(how.per_datum);
 
     t = (told){.answer = ELB_INTERRUPTED};
-    assert_int_equal(elb_evaluate(f.vae, f.data, &how, &r), ELB_INTERRUPTED);
+    assert_int_equal(elb_evaluate(w.vae, w.data, &how, &r), ELB_INTERRUPTED);
     assert_true(t.last == 1 && t.done == 0); /* in the middle of the first block */
     assert_true(isnan(r.log_likelihood_nats));
-    assert_int_equal(support_folder_count(folder), 0);
+    assert_int_equal(support_folder_count(w.folder), 0);
 
     how.samples = UINT32_MAX; /* hours, were it not asked between the samples of one datum */
     t = (told){.answer = ELB_REQUEUE};
-    assert_int_equal(elb_evaluate(f.vae, f.data, &how, &r), ELB_REQUEUE);
+    assert_int_equal(elb_evaluate(w.vae, w.data, &how, &r), ELB_REQUEUE);
     assert_true(t.last == 1 && t.done == 0);
-    fixture_close(&f);
-    support_folder_remove(folder);
+    world_end(&w);
     support_context_end(c, NULL);
 }
 
 /* --- refusals ---------------------------------------------------------------------------------------------------- */
 
-static void check_refused(fixture *f, const elb_dataset *data, elb_evaluate_settings how, elb_status status,
+static void check_refused(world *w, const elb_dataset *data, elb_evaluate_settings how, elb_status status,
                           const char *part)
 {
     elb_evaluation r;
-    assert_int_equal(elb_evaluate(f->vae, data, &how, &r), status);
-    support_assert_message(f->c, part);
+    assert_int_equal(elb_evaluate(w->vae, data, &how, &r), status);
+    support_assert_message(w->c, part);
     assert_true(isnan(r.log_likelihood_nats));
 }
 
@@ -423,34 +379,34 @@ static void test_refusals(void **state)
     (void)state;
     fault faults;
     elb_context *c = support_context(&faults);
-    fixture f = fixture_small(c, 5), wide = fixture_over(c, 5, 13, "model.latent=2 data.binarise=static");
+    world w = world_small(c, 5), wide = world_make(c, 5, 1, (int64_t[]){13}, "model.latent=2 data.binarise=static");
     elb_evaluate_settings good = {.samples = 2}, how = good;
     how.samples = 0;
-    check_refused(&f, f.data, how, ELB_USAGE, "number of samples must be in 1..");
+    check_refused(&w, w.data, how, ELB_USAGE, "number of samples must be in 1..");
     how = good;
     how.limit = -1;
-    check_refused(&f, f.data, how, ELB_USAGE, "must be 0 (the default) or more");
+    check_refused(&w, w.data, how, ELB_USAGE, "must be 0 (the default) or more");
     how = good;
     how.batch = -1;
-    check_refused(&f, f.data, how, ELB_USAGE, "must be 0 (the default) or more");
+    check_refused(&w, w.data, how, ELB_USAGE, "must be 0 (the default) or more");
     how = good;
     how.seed = UINT64_MAX;
-    check_refused(&f, f.data, how, ELB_USAGE, "the seed must be at most");
+    check_refused(&w, w.data, how, ELB_USAGE, "the seed must be at most");
     how = good;
     how.estimator = (elb_estimator)4;
-    check_refused(&f, f.data, how, ELB_USAGE, "choose elbo, iwae, ais or bdmc");
+    check_refused(&w, w.data, how, ELB_USAGE, "choose elbo, iwae, ais or bdmc");
     how = good;
     how.per_datum = "each.json";
-    check_refused(&f, f.data, how, ELB_USAGE, "must end in .npz");
+    check_refused(&w, w.data, how, ELB_USAGE, "must end in .npz");
     how.per_datum = "each.npy";
-    check_refused(&f, f.data, how, ELB_USAGE, "one array and not 6");
+    check_refused(&w, w.data, how, ELB_USAGE, "one array and not 6");
     how.per_datum = "/nonexistent/each.csv";
-    check_refused(&f, f.data, how, ELB_FAILURE, "could not write");
-    check_refused(&f, wide.data, good, ELB_MODEL, "takes data of 12 values");
-    assert_int_equal(elb_config_set(f.vae->config, "data.binarise", "none"), ELB_OK);
-    check_refused(&f, f.data, good, ELB_DATA, "needs values that are 0 or 1");
-    fixture_close(&f);
-    fixture_close(&wide);
+    check_refused(&w, w.data, how, ELB_FAILURE, "could not write");
+    check_refused(&w, wide.data, good, ELB_MODEL, "takes data of 12 values");
+    assert_int_equal(elb_config_set(w.vae->config, "data.binarise", "none"), ELB_OK);
+    check_refused(&w, w.data, good, ELB_DATA, "needs values that are 0 or 1");
+    world_end(&w);
+    world_end(&wide);
     support_context_end(c, &faults);
 }
 
@@ -458,28 +414,28 @@ static void test_not_finite(void **state)
 {
     (void)state;
     elb_context *c = support_context(NULL);
-    fixture f = fixture_small(c, 20);
-    elb_real *bias = elb_mlp_output_bias(&f.vae->model->decoder);
+    world w = world_small(c, 20);
+    elb_real *bias = elb_mlp_output_bias(&w.vae->model->decoder);
     bias[3] = NAN;
     elb_evaluate_settings how = {.samples = 2, .batch = 8};
-    check_refused(&f, f.data, how, ELB_NUMERIC,
+    check_refused(&w, w.data, how, ELB_NUMERIC,
                   "grey noise: the importance weights of datum 0, counted from 0, are not finite");
-    fixture_close(&f);
+    world_end(&w);
     support_context_end(c, NULL);
 }
 
 /* --- faults ------------------------------------------------------------------------------------------------------ */
 
-static elb_status evaluate_all(elb_context *c, fixture *f, const char *folder)
+static elb_status evaluate_all(world *w)
 {
     elb_evaluate_settings how = {
-        .estimator = ELB_ESTIMATE_IWAE, .samples = 30, .batch = 4, .per_datum = support_path(folder, "each.csv")};
+        .estimator = ELB_ESTIMATE_IWAE, .samples = 30, .batch = 4, .per_datum = support_path(w->folder, "each.csv")};
     elb_evaluation r;
     char *text = NULL;
-    elb_status status = elb_evaluate(f->vae, f->data, &how, &r);
-    if (status == ELB_OK) status = elb_evaluation_json(f->vae, f->data, &r, &text);
-    if (status == ELB_OK) status = elb_evaluation_save(f->vae, f->data, &r, folder);
-    elb_text_free(c, text);
+    elb_status status = elb_evaluate(w->vae, w->data, &how, &r);
+    if (status == ELB_OK) status = elb_evaluation_json(w->vae, w->data, &r, &text);
+    if (status == ELB_OK) status = elb_evaluation_save(w->vae, w->data, &r, w->folder);
+    elb_text_free(w->c, text);
     return status;
 }
 
@@ -488,22 +444,20 @@ static void test_allocation_failures(void **state)
     (void)state;
     fault faults;
     elb_context *c = support_context(&faults);
-    fixture f = fixture_small(c, 9);
-    char *folder = support_folder_make();
+    world w = world_small(c, 9);
     elb_status status = ELB_MEMORY;
     int64_t n = 0, live = faults.live;
     while (status != ELB_OK) {
         faults.alloc_countdown = ++n;
-        status = evaluate_all(c, &f, folder);
+        status = evaluate_all(&w);
         assert_true(status == ELB_OK || status == ELB_MEMORY);
         assert_int_equal(faults.live, live);
         assert_true(n < 1000);
     }
     assert_true(n > 10);
-    assert_int_equal(support_folder_count(folder), 2);
+    assert_int_equal(support_folder_count(w.folder), 2);
     faults.alloc_countdown = 0;
-    fixture_close(&f);
-    support_folder_remove(folder);
+    world_end(&w);
     support_context_end(c, &faults);
 }
 
@@ -512,18 +466,16 @@ static void test_write_failures(void **state)
     (void)state;
     fault faults;
     elb_context *c = support_context(&faults);
-    fixture f = fixture_small(c, 9);
-    char *folder = support_folder_make();
+    world w = world_small(c, 9);
     faults.write_countdown = 1;
-    assert_int_equal(evaluate_all(c, &f, folder), ELB_FAILURE);
+    assert_int_equal(evaluate_all(&w), ELB_FAILURE);
     support_assert_message(c, "each.csv");
-    assert_int_equal(support_folder_count(folder), 0);
+    assert_int_equal(support_folder_count(w.folder), 0);
     faults.write_countdown = 2;
-    assert_int_equal(evaluate_all(c, &f, folder), ELB_FAILURE);
+    assert_int_equal(evaluate_all(&w), ELB_FAILURE);
     support_assert_message(c, "eval-iwae.json");
-    assert_int_equal(support_folder_count(folder), 1);
-    fixture_close(&f);
-    support_folder_remove(folder);
+    assert_int_equal(support_folder_count(w.folder), 1);
+    world_end(&w);
     support_context_end(c, &faults);
 }
 

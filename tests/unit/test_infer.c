@@ -1,6 +1,6 @@
 /* test_infer.c - elb_infer: the same bytes whatever the batch and the threads, the numbers of evaluation and of the Gaussian's
  * formulas, a ladder whose rungs are runs of their own, memory that does not grow, refusals, faults. */
-#include "support.h"
+#include "world_support.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -11,54 +11,23 @@
 #include <elbow/infer.h>
 
 #include "data/readers.h"
-#include "run/vae.h"
 
 enum { SIZE = 12, LATENT = 3 };
 
-typedef struct fixture {
-    elb_context *c;
-    elb_config *config;
-    elb_dataset *data;
-    elb_vae *vae;
-    char *folder;
-} fixture;
-
-/* settings: "refine.steps=3 ..." over a small VAE of grey data with a label each. */
-static fixture fixture_open(elb_context *c, int64_t n, const char *settings)
+/* settings: "refine.steps=3 ..." over a small VAE. */
+static world world_small(elb_context *c, int64_t n, const char *settings)
 {
-    fixture f = {.c = c, .folder = support_folder_make()};
-    char words[512];
-    snprintf(words, sizeof words,
+    char all[512];
+    snprintf(all, sizeof all,
              "model.latent=3 model.hidden=7 posterior.hidden=6 data.binarise=dynamic optimizer.rate=0.1 %s", settings);
-    assert_int_equal(elb_config_create(c, &f.config), ELB_OK);
-    for (char *rest = NULL, *word = strtok_r(words, " =", &rest); word; word = strtok_r(NULL, " =", &rest))
-        assert_int_equal(elb_config_set(f.config, word, strtok_r(NULL, " =", &rest)), ELB_OK);
-    elb_array array = {.type = ELB_ARRAY_F32, .rank = 2, .shape = {n, SIZE}};
-    float *values = elb_alloc(c, n * SIZE, sizeof *values);
-    int32_t *labels = elb_alloc(c, n, sizeof *labels);
-    assert_true(values != NULL && labels != NULL);
-    for (int64_t i = 0; i < n * SIZE; i++) values[i] = (float)fabs(support_number(1, (uint64_t)i));
-    for (int64_t i = 0; i < n; i++) labels[i] = (int32_t)(i % 10);
-    array.values = values;
-    assert_int_equal(elb_dataset_wrap(c, "grey noise", &array, labels, 1, &f.data), ELB_OK);
-    if (elb_vae_create(f.config, f.data, &f.vae) != ELB_OK) fail_msg("%s", elb_context_message(c));
-    return f;
+    return world_make(c, n, 1, (int64_t[]){SIZE}, all);
 }
 
-/* The context stays: it is the test's. */
-static void fixture_close(fixture *f)
-{
-    elb_vae_destroy(f->vae);
-    elb_dataset_destroy(f->data);
-    elb_config_destroy(f->config);
-    support_folder_remove(f->folder);
-}
-
-static elb_infer_result infer(const fixture *f, elb_infer_settings how)
+static elb_infer_result infer(const world *w, elb_infer_settings how)
 {
     elb_infer_result r;
     if (how.samples == 0) how.samples = 1;
-    if (elb_infer(f->vae, f->data, &how, &r) != ELB_OK) fail_msg("%s", elb_context_message(f->c));
+    if (elb_infer(w->vae, w->data, &how, &r) != ELB_OK) fail_msg("%s", elb_context_message(w->c));
     return r;
 }
 
@@ -74,11 +43,11 @@ static char *table_with(const char *kernels, int threads, const char *settings, 
     elb_settings with = {.threads = threads, .kernels = kernels};
     elb_context *c;
     assert_int_equal(elb_context_create(&with, &c), ELB_OK);
-    fixture f = fixture_open(c, 300, settings);
-    how.table = support_path(f.folder, "t.npz");
-    infer(&f, how);
+    world w = world_small(c, 300, settings);
+    how.table = support_path(w.folder, "t.npz");
+    infer(&w, how);
     char *bytes = support_file_read(how.table, size);
-    fixture_close(&f);
+    world_end(&w);
     elb_context_destroy(c);
     return bytes;
 }
@@ -137,16 +106,16 @@ static void test_numbers(void **state)
     (void)state;
     enum { N = 150, K = 7 };
     elb_context *c = support_context(NULL);
-    fixture f = fixture_open(c, N + 10, "");
+    world w = world_small(c, N + 10, "");
     elb_infer_settings how = {
-        .table = support_path(f.folder, "t.npz"), .limit = N, .samples = K, .keep_samples = true, .seed = 5};
-    elb_infer_result r = infer(&f, how);
+        .table = support_path(w.folder, "t.npz"), .limit = N, .samples = K, .keep_samples = true, .seed = 5};
+    elb_infer_result r = infer(&w, how);
     assert_true(r.n == N && r.samples == K && r.latent == LATENT && r.local == 2 * LATENT && r.seed == 5);
     assert_true(r.rung_count == 1 && r.has_variance && r.mean_steps == 0 && r.batch == 128 && r.seconds > 0);
     assert_true(last(&r)->seconds_per_datum > 0 && last(&r)->gain_nats == 0 && last(&r)->converged == 0);
     elb_evaluate_settings as = {.estimator = ELB_ESTIMATE_ELBO, .samples = K, .limit = N, .seed = 5};
     elb_evaluation e;
-    assert_int_equal(elb_evaluate(f.vae, f.data, &as, &e), ELB_OK);
+    assert_int_equal(elb_evaluate(w.vae, w.data, &as, &e), ELB_OK);
     support_assert_near(last(&r)->elbo_nats, e.elbo_nats, 0, 1e-12);
     support_assert_near(last(&r)->standard_error, e.standard_error, 0, 1e-9);
 
@@ -181,7 +150,7 @@ static void test_numbers(void **state)
     support_assert_near(r.kl_nats, kl_sum, 0, 1e-6);
     support_assert_near(last(&r)->elbo_nats, elbo_sum, 0, 1e-6);
     for (int i = 0; i < ARRAYS; i++) elb_array_reset(c, &a[i]);
-    fixture_close(&f);
+    world_end(&w);
     support_context_end(c, NULL);
 }
 
@@ -193,13 +162,13 @@ static void test_families(void **state)
     for (const elb_posterior_type *const *type = elb_posterior_types; *type != NULL; type++) {
         char settings[64];
         snprintf(settings, sizeof settings, "posterior.type=%s", (*type)->name);
-        fixture f = fixture_open(c, 30, settings);
+        world w = world_small(c, 30, settings);
         elb_infer_settings how = {
-            .table = support_path(f.folder, "t.npz"), .samples = 6, .keep_samples = true, .seed = 5, .batch = 11};
+            .table = support_path(w.folder, "t.npz"), .samples = 6, .keep_samples = true, .seed = 5, .batch = 11};
         elb_evaluate_settings as = {.estimator = ELB_ESTIMATE_ELBO, .samples = 6, .seed = 5};
-        elb_infer_result r = infer(&f, how);
+        elb_infer_result r = infer(&w, how);
         elb_evaluation e;
-        assert_int_equal(elb_evaluate(f.vae, f.data, &as, &e), ELB_OK);
+        assert_int_equal(elb_evaluate(w.vae, w.data, &as, &e), ELB_OK);
         support_assert_near(last(&r)->elbo_nats, e.elbo_nats, 0, 1e-9);
         assert_int_equal(r.has_variance, (*type)->log_variance != NULL);
         assert_int_equal(isfinite(r.kl_nats) != 0, (*type)->kl_to_prior != NULL);
@@ -219,7 +188,7 @@ static void test_families(void **state)
             for (int64_t k = 0; a.values != NULL && k < elb_array_count(&a); k++) assert_true(isfinite(floats(&a)[k]));
             elb_array_reset(c, &a);
         }
-        fixture_close(&f);
+        world_end(&w);
     }
     support_context_end(c, NULL);
 }
@@ -229,10 +198,10 @@ static void test_columns(void **state)
 {
     (void)state;
     elb_context *c = support_context(NULL);
-    fixture f = fixture_open(c, 20, "");
-    elb_infer_settings how = {.table = support_path(f.folder, "t.csv"), .samples = 2};
+    world w = world_small(c, 20, "");
+    elb_infer_settings how = {.table = support_path(w.folder, "t.csv"), .samples = 2};
     for (int i = 0; i < 3; i++) {
-        infer(&f, how);
+        infer(&w, how);
         char *text = support_file_read(how.table, NULL);
         assert_int_equal(strncmp(text, "index,label,elbo,kl,", 20), 0);
         assert_true((strstr(text, "log_q_0,log_q_1\n") != NULL) == (i == 1));
@@ -241,9 +210,9 @@ static void test_columns(void **state)
         assert_null(strstr(text, "uncertainty"));
         free(text);
         how.keep_samples = i == 0;
-        if (i == 1) assert_int_equal(elb_vae_set(f.vae, "refine.steps", "2"), ELB_OK);
+        if (i == 1) assert_int_equal(elb_vae_set(w.vae, "refine.steps", "2"), ELB_OK);
     }
-    fixture_close(&f);
+    world_end(&w);
     support_context_end(c, NULL);
 }
 
@@ -254,8 +223,8 @@ static void test_ladder(void **state)
     (void)state;
     static const int64_t steps[] = {0, 1, 2, 5, 10, 20, 50, 60};
     elb_context *c = support_context(NULL);
-    fixture f = fixture_open(c, 200, "refine.steps=60 refine.rate=0.1");
-    elb_infer_result r = infer(&f, (elb_infer_settings){.ladder = true, .samples = 20, .batch = 64}), alone;
+    world w = world_small(c, 200, "refine.steps=60 refine.rate=0.1");
+    elb_infer_result r = infer(&w, (elb_infer_settings){.ladder = true, .samples = 20, .batch = 64}), alone;
     assert_int_equal(r.rung_count, 8);
     assert_true(r.mean_steps == 60);
     for (int i = 0; i < 8; i++) {
@@ -263,19 +232,19 @@ static void test_ladder(void **state)
         char text[32];
         snprintf(text, sizeof text, "%lld", (long long)steps[i]);
         assert_int_equal(g->steps, steps[i]);
-        assert_int_equal(elb_vae_set(f.vae, "refine.steps", text), ELB_OK);
-        alone = infer(&f, (elb_infer_settings){.samples = 20}); /* each rung is what a run of so many steps gives */
+        assert_int_equal(elb_vae_set(w.vae, "refine.steps", text), ELB_OK);
+        alone = infer(&w, (elb_infer_settings){.samples = 20}); /* each rung is what a run of so many steps gives */
         assert_true(g->elbo_nats == last(&alone)->elbo_nats && g->standard_error == last(&alone)->standard_error);
         support_assert_near(g->gain_nats, g->elbo_nats - r.rung[0].elbo_nats, 1e-12, 1e-9);
         assert_true(g->converged == 0 && g->seconds_per_datum > 0);
         if (i > 0) assert_true(g->gain_nats > r.rung[i - 1].gain_nats && g->gain_error < g->gain_nats);
     }
     assert_true(r.rung[0].gain_nats == 0 && r.rung[0].gain_error == 0);
-    fixture_close(&f);
+    world_end(&w);
 
-    f = fixture_open(c, 200, "refine.steps=200 refine.tolerance=0.5 refine.rate=0.1 refine.start=zero");
-    const char *path = support_path(f.folder, "t.npz");
-    r = infer(&f, (elb_infer_settings){.ladder = true, .table = path});
+    w = world_small(c, 200, "refine.steps=200 refine.tolerance=0.5 refine.rate=0.1 refine.start=zero");
+    const char *path = support_path(w.folder, "t.npz");
+    r = infer(&w, (elb_infer_settings){.ladder = true, .table = path});
     assert_int_equal(last(&r)->steps, 200);
     assert_true(last(&r)->converged > 0 && r.rung[5].converged == 0); /* nobody is asked before 50 */
     elb_array taken = read_array(c, path, "steps");
@@ -290,7 +259,7 @@ static void test_ladder(void **state)
     assert_int_equal(early, last(&r)->converged);
     support_assert_near(r.mean_steps, sum, 0, 1e-12);
     elb_array_reset(c, &taken);
-    fixture_close(&f);
+    world_end(&w);
     support_context_end(c, NULL);
 }
 
@@ -300,14 +269,14 @@ static int64_t allocations_for(int64_t n)
 {
     fault faults;
     elb_context *c = support_context(&faults);
-    fixture f = fixture_open(c, n, "refine.steps=2");
+    world w = world_small(c, n, "refine.steps=2");
     int64_t before = faults.allocations;
     infer(
-        &f,
+        &w,
         (elb_infer_settings){
-            .table = support_path(f.folder, "t.npz"), .samples = 3, .keep_samples = true, .ladder = true, .batch = 50});
+            .table = support_path(w.folder, "t.npz"), .samples = 3, .keep_samples = true, .ladder = true, .batch = 50});
     int64_t asked = faults.allocations - before;
-    fixture_close(&f);
+    world_end(&w);
     support_context_end(c, &faults);
     return asked;
 }
@@ -325,53 +294,53 @@ static void test_time(void **state)
 {
     (void)state;
     elb_context *c = support_context(NULL);
-    fixture f = fixture_open(c, 20, "");
+    world w = world_small(c, 20, "");
     double one, many, refined;
-    assert_int_equal(elb_infer_time(f.vae, f.data, 1, 1, &one), ELB_OK);
-    assert_int_equal(elb_infer_time(f.vae, f.data, 128, 1, &many), ELB_OK); /* more than there are data */
-    assert_int_equal(elb_vae_set(f.vae, "refine.steps", "30"), ELB_OK);
-    assert_int_equal(elb_infer_time(f.vae, f.data, 1, 1, &refined), ELB_OK);
+    assert_int_equal(elb_infer_time(w.vae, w.data, 1, 1, &one), ELB_OK);
+    assert_int_equal(elb_infer_time(w.vae, w.data, 128, 1, &many), ELB_OK); /* more than there are data */
+    assert_int_equal(elb_vae_set(w.vae, "refine.steps", "30"), ELB_OK);
+    assert_int_equal(elb_infer_time(w.vae, w.data, 1, 1, &refined), ELB_OK);
     assert_true(many > 0 && one > many && refined > 2 * one);
-    assert_int_equal(elb_infer_time(f.vae, f.data, 0, 1, &one), ELB_USAGE);
+    assert_int_equal(elb_infer_time(w.vae, w.data, 0, 1, &one), ELB_USAGE);
     support_assert_message(c, "not 0");
-    assert_int_equal(elb_infer_time(f.vae, f.data, 1 << 21, 1, &one), ELB_USAGE);
+    assert_int_equal(elb_infer_time(w.vae, w.data, 1 << 21, 1, &one), ELB_USAGE);
     assert_true(one == 0);
-    fixture_close(&f);
+    world_end(&w);
     support_context_end(c, NULL);
 }
 
 /* --- refusals, interruption, faults ---------------------------------------------------------------------------------- */
 
-static void refuse(const fixture *f, elb_infer_settings how, elb_status want, const char *message)
+static void refuse(const world *w, elb_infer_settings how, elb_status want, const char *message)
 {
     elb_infer_result r;
-    assert_int_equal(elb_infer(f->vae, f->data, &how, &r), want);
-    support_assert_message(f->c, message);
+    assert_int_equal(elb_infer(w->vae, w->data, &how, &r), want);
+    support_assert_message(w->c, message);
     assert_true(r.n == 0 && r.rung_count == 0 && isnan(r.kl_nats));
-    assert_int_equal(support_folder_count(f->folder), 0);
+    assert_int_equal(support_folder_count(w->folder), 0);
 }
 
 static void test_refusals(void **state)
 {
     (void)state;
     elb_context *c = support_context(NULL);
-    fixture f = fixture_open(c, 20, "");
-    char *folder = f.folder;
-    refuse(&f, (elb_infer_settings){.samples = 1, .limit = -1}, ELB_USAGE, "not -1 and 0");
-    refuse(&f, (elb_infer_settings){.samples = 1, .batch = -2}, ELB_USAGE, "not 0 and -2");
-    refuse(&f, (elb_infer_settings){.samples = 0}, ELB_USAGE, "must be in 1..");
-    refuse(&f, (elb_infer_settings){.samples = 1, .seed = UINT64_MAX}, ELB_USAGE, "the seed must be at most");
-    refuse(&f, (elb_infer_settings){.samples = 1, .table = support_path(folder, "t.txt")}, ELB_USAGE, "must end in");
-    refuse(&f, (elb_infer_settings){.samples = 1, .table = support_path(folder, "no/t.npz")}, ELB_FAILURE, "no/t.npz");
-    assert_int_equal(elb_vae_set(f.vae, "refine.gate", "best"), ELB_OK);
-    refuse(&f, (elb_infer_settings){.samples = 1}, ELB_USAGE, "refine.gate");
-    assert_int_equal(elb_vae_set(f.vae, "refine.gate", "none"), ELB_OK);
+    world w = world_small(c, 20, "");
+    char *folder = w.folder;
+    refuse(&w, (elb_infer_settings){.samples = 1, .limit = -1}, ELB_USAGE, "not -1 and 0");
+    refuse(&w, (elb_infer_settings){.samples = 1, .batch = -2}, ELB_USAGE, "not 0 and -2");
+    refuse(&w, (elb_infer_settings){.samples = 0}, ELB_USAGE, "must be in 1..");
+    refuse(&w, (elb_infer_settings){.samples = 1, .seed = UINT64_MAX}, ELB_USAGE, "the seed must be at most");
+    refuse(&w, (elb_infer_settings){.samples = 1, .table = support_path(folder, "t.txt")}, ELB_USAGE, "must end in");
+    refuse(&w, (elb_infer_settings){.samples = 1, .table = support_path(folder, "no/t.npz")}, ELB_FAILURE, "no/t.npz");
+    assert_int_equal(elb_vae_set(w.vae, "refine.gate", "best"), ELB_OK);
+    refuse(&w, (elb_infer_settings){.samples = 1}, ELB_USAGE, "refine.gate");
+    assert_int_equal(elb_vae_set(w.vae, "refine.gate", "none"), ELB_OK);
     int index = 0;
-    elb_params *p = elb_vae_block(f.vae, index);
+    elb_params *p = elb_vae_block(w.vae, index);
     p->data[0] = NAN;
-    refuse(&f, (elb_infer_settings){.samples = 1, .table = support_path(folder, "t.npz")}, ELB_NUMERIC,
+    refuse(&w, (elb_infer_settings){.samples = 1, .table = support_path(folder, "t.npz")}, ELB_NUMERIC,
            "grey noise: the ELBO of datum 0, counted from 0, is not finite");
-    fixture_close(&f);
+    world_end(&w);
     support_context_end(c, NULL);
 }
 
@@ -390,32 +359,32 @@ static void test_interrupted(void **state)
     static const char *const settings[] = {"", "refine.steps=100000"};
     elb_context *c = support_context(NULL);
     for (int i = 0; i < 2; i++) {
-        fixture f = fixture_open(c, 3000, settings[i]);
+        world w = world_small(c, 3000, settings[i]);
         int countdown = 1;
         elb_infer_settings how = {.samples = 1,
-                                  .table = support_path(f.folder, "t.npz"),
+                                  .table = support_path(w.folder, "t.npz"),
                                   .progress = stop_later,
                                   .user = &countdown,
                                   .batch = 10};
         elb_infer_result r;
         support_file_write(how.table, "old", 3);
-        assert_int_equal(elb_infer(f.vae, f.data, &how, &r), ELB_INTERRUPTED);
+        assert_int_equal(elb_infer(w.vae, w.data, &how, &r), ELB_INTERRUPTED);
         assert_true(countdown <= 0);
-        assert_int_equal(support_folder_count(f.folder), 1);
+        assert_int_equal(support_folder_count(w.folder), 1);
         char *text = support_file_read(how.table, NULL);
         assert_string_equal(text, "old");
         free(text);
-        fixture_close(&f);
+        world_end(&w);
     }
     support_context_end(c, NULL);
 }
 
-static elb_status infer_small(const fixture *f)
+static elb_status infer_small(const world *w)
 {
     elb_infer_settings how = {
-        .samples = 2, .keep_samples = true, .ladder = true, .batch = 8, .table = support_path(f->folder, "t.npz")};
+        .samples = 2, .keep_samples = true, .ladder = true, .batch = 8, .table = support_path(w->folder, "t.npz")};
     elb_infer_result r;
-    return elb_infer(f->vae, f->data, &how, &r);
+    return elb_infer(w->vae, w->data, &how, &r);
 }
 
 static void test_faults(void **state)
@@ -423,37 +392,37 @@ static void test_faults(void **state)
     (void)state;
     fault faults;
     elb_context *c = support_context(&faults);
-    fixture f = fixture_open(c, 20, "refine.steps=2 refine.tolerance=1e-9");
+    world w = world_small(c, 20, "refine.steps=2 refine.tolerance=1e-9");
     int64_t live = faults.live, n = 0;
-    support_file_write(support_path(f.folder, "t.npz"), "old", 3);
+    support_file_write(support_path(w.folder, "t.npz"), "old", 3);
     for (elb_status status = ELB_MEMORY; status != ELB_OK;) {
         faults.alloc_countdown = ++n;
-        status = infer_small(&f);
+        status = infer_small(&w);
         assert_true(status == ELB_OK || status == ELB_MEMORY);
         assert_int_equal(faults.live, live);
-        assert_int_equal(support_folder_count(f.folder), 1);
+        assert_int_equal(support_folder_count(w.folder), 1);
     }
     assert_true(n > 20);
     faults.alloc_countdown = 0;
     n = 0;
     for (elb_status status = ELB_FAILURE; status != ELB_OK;) {
         faults.write_countdown = ++n;
-        status = infer_small(&f);
+        status = infer_small(&w);
         assert_true(status == ELB_OK || status == ELB_FAILURE);
-        assert_int_equal(support_folder_count(f.folder), 1);
+        assert_int_equal(support_folder_count(w.folder), 1);
     }
     assert_true(n > 10);
     faults.write_countdown = 0;
     double seconds;
     for (n = 1;; n++) {
         faults.alloc_countdown = n;
-        if (elb_infer_time(f.vae, f.data, 4, 1, &seconds) == ELB_OK) break;
+        if (elb_infer_time(w.vae, w.data, 4, 1, &seconds) == ELB_OK) break;
         assert_true(seconds == 0);
         assert_int_equal(faults.live, live);
     }
     assert_true(n > 5);
     faults.alloc_countdown = 0;
-    fixture_close(&f);
+    world_end(&w);
     support_context_end(c, &faults);
 }
 

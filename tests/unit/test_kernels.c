@@ -71,117 +71,76 @@ static const elb_adam_step adam_step = {.rate = (elb_real)0.01,
                                         .weight_decay = (elb_real)0.03};
 static const elb_stream stream = {.key = 0x0123456789ABCDEF, .datum = 0x300000007, .draw = 5};
 
-#define CASE(name, body)                                                                                               \
+/* Name, function, tolerances, call. */
+#define EACH_CASE(X)                                                                                                   \
+    X(linear, activate, 0, 0, t->activate(ELB_LINEAR, 1, v->n, v->a, v->x, v->n))                                      \
+    X(tanh, activate, 1e-6, 1e-37, t->activate(ELB_TANH, 1, v->n, v->a, v->x, v->n))                                   \
+    X(relu, activate, 0, 0, t->activate(ELB_RELU, 1, v->n, v->a, v->x, v->n))                                          \
+    X(elu, activate, 1e-6, 1e-37, t->activate(ELB_ELU, 1, v->n, v->a, v->x, v->n))                                     \
+    X(softplus, activate, 1e-6, 1e-37, t->activate(ELB_SOFTPLUS, 1, v->n, v->a, v->x, v->n))                           \
+    X(sigmoid, activate, 1e-6, 1e-37, t->activate(ELB_SIGMOID, 1, v->n, NULL, v->x, v->n))                             \
+    X(leaky_relu, activate, 0, 0, t->activate(ELB_LEAKY_RELU, 1, v->n, v->a, v->x, v->n))                              \
+    X(silu, activate, 1e-6, 1e-36, t->activate(ELB_SILU, 1, v->n, v->a, v->x, v->n))                                   \
+    X(gelu, activate, 1e-6, 1e-36, t->activate(ELB_GELU, 1, v->n, v->a, v->x, v->n))                                   \
+    X(linear_back, activate_backward, 0, 0, t->activate_backward(ELB_LINEAR, v->n, v->d, v->a, v->x))                  \
+    X(tanh_back, activate_backward, 1e-6, 2e-5, t->activate_backward(ELB_TANH, v->n, v->d, v->a, v->x))                \
+    X(relu_back, activate_backward, 0, 0, t->activate_backward(ELB_RELU, v->n, v->a, v->b, v->x))                      \
+    X(elu_back, activate_backward, 1e-6, 0, t->activate_backward(ELB_ELU, v->n, v->a, v->b, v->x))                     \
+    X(softplus_back, activate_backward, 1e-6, 0, t->activate_backward(ELB_SOFTPLUS, v->n, v->d, v->b, v->x))           \
+    X(sigmoid_back, activate_backward, 1e-6, 0, t->activate_backward(ELB_SIGMOID, v->n, v->d, v->b, v->x))             \
+    X(leaky_relu_back, activate_backward, 0, 0, t->activate_backward(ELB_LEAKY_RELU, v->n, v->a, v->b, v->x))          \
+    X(silu_back, activate_backward, 1e-6, 2e-6, t->activate_backward(ELB_SILU, v->n, v->a, v->b, v->x))                \
+    X(gelu_back, activate_backward, 1e-6, 2e-6, t->activate_backward(ELB_GELU, v->n, v->a, v->b, v->x))                \
+    X(exp, unary, 1e-6, 0, t->unary(ELB_EXP, v->n, v->c, v->x))                                                        \
+    X(log, unary, 1e-6, 0, t->unary(ELB_LOG, v->n, v->d, v->x))                                                        \
+    X(square, unary, 1e-6, 0, t->unary(ELB_SQUARE, v->n, v->a, v->x))                                                  \
+    X(exp_back, unary_backward, 1e-6, 2e-5, t->unary_backward(ELB_EXP, v->n, v->c, v->b, v->a, v->x))                  \
+    X(log_back, unary_backward, 1e-6, 2e-5, t->unary_backward(ELB_LOG, v->n, v->d, v->b, v->a, v->x))                  \
+    X(square_back, unary_backward, 1e-6, 5e-4, t->unary_backward(ELB_SQUARE, v->n, v->c, v->b, v->a, v->x))            \
+    X(add, add, 0, 0, t->add(v->n, v->a, v->b, v->x))                                                                  \
+    X(mul, mul, 0, 0, t->mul(v->n, v->a, v->b, v->x))                                                                  \
+    X(mul_add, mul_add, 1e-6, 2e-5, t->mul_add(v->n, v->a, v->b, v->x))                                                \
+    X(axpy, axpy, 1e-6, 2e-5, t->axpy(v->n, (elb_real)-1.3, v->a, v->x))                                               \
+    X(axpby, axpby, 1e-6, 1e-6, t->axpby(v->n, (elb_real)-1.3, v->a, (elb_real)0.4, v->x))                             \
+    X(sum, sum, 1e-6, 1e-7, v->result = t->sum(v->n, v->b))                                                            \
+    X(dot, dot, 1e-6, 2e-6, v->result = t->dot(v->n, v->a, v->b))                                                      \
+    X(bernoulli_log, bernoulli_log, 1e-6, 1e-7, v->result = t->bernoulli_log(v->n, v->d, v->a))                        \
+    X(bernoulli_grad, bernoulli_grad, 1e-6, 1e-6, t->bernoulli_grad(v->n, v->d, v->a, (elb_real)-0.8, v->x))           \
+    X(continuous_log, continuous_bernoulli_log, 1e-6, 5e-7, v->result = t->continuous_bernoulli_log(v->n, v->d, v->a)) \
+    X(continuous_grad, continuous_bernoulli_grad, 1e-6, 1e-6,                                                          \
+      t->continuous_bernoulli_grad(v->n, v->d, v->a, (elb_real)-0.8, v->x))                                            \
+    X(gaussian_log, gaussian_log, 1e-6, 1e-6, v->result = t->gaussian_log(v->n, v->b, v->d, v->c))                     \
+    X(gaussian_grad, gaussian_grad, 2e-6, 1e-6,                                                                        \
+      t->gaussian_grad(v->n, v->b, v->d, v->c, (elb_real)0.6, v->x, v->y, v->z))                                       \
+    X(gaussian_grad_x, gaussian_grad, 2e-6, 1e-6,                                                                      \
+      t->gaussian_grad(v->n, v->b, v->d, v->c, (elb_real)0.6, v->x, NULL, NULL))                                       \
+    X(gaussian_grad_a, gaussian_grad, 2e-6, 1e-6,                                                                      \
+      t->gaussian_grad(v->n, v->b, v->d, v->c, (elb_real)0.6, NULL, v->x, NULL))                                       \
+    X(gaussian_grad_l, gaussian_grad, 2e-6, 1e-6,                                                                      \
+      t->gaussian_grad(v->n, v->b, v->d, v->c, (elb_real)0.6, NULL, NULL, v->x))                                       \
+    X(gaussian_sample, gaussian_sample, 1e-6, 1e-6, t->gaussian_sample(v->n, v->b, v->c, v->d, v->x))                  \
+    X(gaussian_sample_grad, gaussian_sample_grad, 1e-6, 1e-6,                                                          \
+      t->gaussian_sample_grad(v->n, v->c, v->b, v->d, v->x, v->y))                                                     \
+    X(kl_standard, kl_standard, 1e-6, 1e-6, t->kl_standard(v->n, v->b, v->c, v->x))                                    \
+    X(kl_standard_grad, kl_standard_grad, 1e-6, 1e-6, t->kl_standard_grad(v->n, v->b, v->c, v->d, v->x, v->y))         \
+    X(adam, adam, 1e-6, 1e-6, t->adam(&adam_step, v->n, v->x, v->a, v->y, v->z))                                       \
+    X(adamax, adamax, 1e-6, 1e-6, t->adamax(&adam_step, v->n, v->x, v->a, v->y, v->z))                                 \
+    X(sgd, sgd, 1e-6, 1e-6, t->sgd(&adam_step, v->n, v->x, v->a, v->y))                                                \
+    X(leapfrog, leapfrog, 1e-6, 1e-6, t->leapfrog(&leapfrog_step, v->n, v->a, v->b, v->x, v->y))                       \
+    X(uniform, uniform, 0, 0, t->uniform(stream, v->n, v->x))                                                          \
+    X(normal, normal, 1e-6, 1e-6, t->normal(stream, v->n, v->x))                                                       \
+    X(bernoulli, bernoulli, 0, 0, t->bernoulli(stream, v->n, v->d, v->x))
+
+#define RUN(name, field, relative, absolute, ...)                                                                      \
     static void run_##name(const elb_kernels *t, arrays *v)                                                            \
     {                                                                                                                  \
-        body;                                                                                                          \
+        __VA_ARGS__;                                                                                                   \
     }
-CASE(linear, t->activate(ELB_LINEAR, 1, v->n, v->a, v->x, v->n))
-CASE(tanh, t->activate(ELB_TANH, 1, v->n, v->a, v->x, v->n))
-CASE(relu, t->activate(ELB_RELU, 1, v->n, v->a, v->x, v->n))
-CASE(elu, t->activate(ELB_ELU, 1, v->n, v->a, v->x, v->n))
-CASE(softplus, t->activate(ELB_SOFTPLUS, 1, v->n, v->a, v->x, v->n))
-CASE(sigmoid, t->activate(ELB_SIGMOID, 1, v->n, NULL, v->x, v->n))
-CASE(leaky_relu, t->activate(ELB_LEAKY_RELU, 1, v->n, v->a, v->x, v->n))
-CASE(silu, t->activate(ELB_SILU, 1, v->n, v->a, v->x, v->n))
-CASE(gelu, t->activate(ELB_GELU, 1, v->n, v->a, v->x, v->n))
-CASE(linear_back, t->activate_backward(ELB_LINEAR, v->n, v->d, v->a, v->x))
-CASE(tanh_back, t->activate_backward(ELB_TANH, v->n, v->d, v->a, v->x))
-CASE(relu_back, t->activate_backward(ELB_RELU, v->n, v->a, v->b, v->x))
-CASE(elu_back, t->activate_backward(ELB_ELU, v->n, v->a, v->b, v->x))
-CASE(softplus_back, t->activate_backward(ELB_SOFTPLUS, v->n, v->d, v->b, v->x))
-CASE(sigmoid_back, t->activate_backward(ELB_SIGMOID, v->n, v->d, v->b, v->x))
-CASE(leaky_relu_back, t->activate_backward(ELB_LEAKY_RELU, v->n, v->a, v->b, v->x))
-CASE(silu_back, t->activate_backward(ELB_SILU, v->n, v->a, v->b, v->x))
-CASE(gelu_back, t->activate_backward(ELB_GELU, v->n, v->a, v->b, v->x))
-CASE(exp, t->unary(ELB_EXP, v->n, v->c, v->x))
-CASE(log, t->unary(ELB_LOG, v->n, v->d, v->x))
-CASE(square, t->unary(ELB_SQUARE, v->n, v->a, v->x))
-CASE(exp_back, t->unary_backward(ELB_EXP, v->n, v->c, v->b, v->a, v->x))
-CASE(log_back, t->unary_backward(ELB_LOG, v->n, v->d, v->b, v->a, v->x))
-CASE(square_back, t->unary_backward(ELB_SQUARE, v->n, v->c, v->b, v->a, v->x))
-CASE(add, t->add(v->n, v->a, v->b, v->x))
-CASE(mul, t->mul(v->n, v->a, v->b, v->x))
-CASE(mul_add, t->mul_add(v->n, v->a, v->b, v->x))
-CASE(axpy, t->axpy(v->n, (elb_real)-1.3, v->a, v->x))
-CASE(axpby, t->axpby(v->n, (elb_real)-1.3, v->a, (elb_real)0.4, v->x))
-CASE(sum, v->result = t->sum(v->n, v->b))
-CASE(dot, v->result = t->dot(v->n, v->a, v->b))
-CASE(bernoulli_log, v->result = t->bernoulli_log(v->n, v->d, v->a))
-CASE(bernoulli_grad, t->bernoulli_grad(v->n, v->d, v->a, (elb_real)-0.8, v->x))
-CASE(continuous_log, v->result = t->continuous_bernoulli_log(v->n, v->d, v->a))
-CASE(continuous_grad, t->continuous_bernoulli_grad(v->n, v->d, v->a, (elb_real)-0.8, v->x))
-CASE(gaussian_log, v->result = t->gaussian_log(v->n, v->b, v->d, v->c))
-CASE(gaussian_grad, t->gaussian_grad(v->n, v->b, v->d, v->c, (elb_real)0.6, v->x, v->y, v->z))
-CASE(gaussian_grad_x, t->gaussian_grad(v->n, v->b, v->d, v->c, (elb_real)0.6, v->x, NULL, NULL))
-CASE(gaussian_grad_a, t->gaussian_grad(v->n, v->b, v->d, v->c, (elb_real)0.6, NULL, v->x, NULL))
-CASE(gaussian_grad_l, t->gaussian_grad(v->n, v->b, v->d, v->c, (elb_real)0.6, NULL, NULL, v->x))
-CASE(gaussian_sample, t->gaussian_sample(v->n, v->b, v->c, v->d, v->x))
-CASE(gaussian_sample_grad, t->gaussian_sample_grad(v->n, v->c, v->b, v->d, v->x, v->y))
-CASE(kl_standard, t->kl_standard(v->n, v->b, v->c, v->x))
-CASE(kl_standard_grad, t->kl_standard_grad(v->n, v->b, v->c, v->d, v->x, v->y))
-CASE(adam, t->adam(&adam_step, v->n, v->x, v->a, v->y, v->z))
-CASE(adamax, t->adamax(&adam_step, v->n, v->x, v->a, v->y, v->z))
-CASE(sgd, t->sgd(&adam_step, v->n, v->x, v->a, v->y))
-CASE(leapfrog, t->leapfrog(&leapfrog_step, v->n, v->a, v->b, v->x, v->y))
-CASE(uniform, t->uniform(stream, v->n, v->x))
-CASE(normal, t->normal(stream, v->n, v->x))
-CASE(bernoulli, t->bernoulli(stream, v->n, v->d, v->x))
+EACH_CASE(RUN)
 
 #define OF(field) offsetof(elb_kernels, field)
-static const kernel_case cases[] = {
-    {"linear", OF(activate), run_linear, 0, 0},
-    {"tanh", OF(activate), run_tanh, 1e-6, 1e-37},
-    {"relu", OF(activate), run_relu, 0, 0},
-    {"elu", OF(activate), run_elu, 1e-6, 1e-37},
-    {"softplus", OF(activate), run_softplus, 1e-6, 1e-37},
-    {"sigmoid", OF(activate), run_sigmoid, 1e-6, 1e-37},
-    {"leaky_relu", OF(activate), run_leaky_relu, 0, 0},
-    {"silu", OF(activate), run_silu, 1e-6, 1e-36},
-    {"gelu", OF(activate), run_gelu, 1e-6, 1e-36},
-    {"linear_back", OF(activate_backward), run_linear_back, 0, 0},
-    {"tanh_back", OF(activate_backward), run_tanh_back, 1e-6, 2e-5},
-    {"relu_back", OF(activate_backward), run_relu_back, 0, 0},
-    {"elu_back", OF(activate_backward), run_elu_back, 1e-6, 0},
-    {"softplus_back", OF(activate_backward), run_softplus_back, 1e-6, 0},
-    {"sigmoid_back", OF(activate_backward), run_sigmoid_back, 1e-6, 0},
-    {"leaky_relu_back", OF(activate_backward), run_leaky_relu_back, 0, 0},
-    {"silu_back", OF(activate_backward), run_silu_back, 1e-6, 2e-6},
-    {"gelu_back", OF(activate_backward), run_gelu_back, 1e-6, 2e-6},
-    {"exp", OF(unary), run_exp, 1e-6, 0},
-    {"log", OF(unary), run_log, 1e-6, 0},
-    {"square", OF(unary), run_square, 1e-6, 0},
-    {"exp_back", OF(unary_backward), run_exp_back, 1e-6, 2e-5},
-    {"log_back", OF(unary_backward), run_log_back, 1e-6, 2e-5},
-    {"square_back", OF(unary_backward), run_square_back, 1e-6, 5e-4},
-    {"add", OF(add), run_add, 0, 0},
-    {"mul", OF(mul), run_mul, 0, 0},
-    {"mul_add", OF(mul_add), run_mul_add, 1e-6, 2e-5},
-    {"axpy", OF(axpy), run_axpy, 1e-6, 2e-5},
-    {"axpby", OF(axpby), run_axpby, 1e-6, 1e-6},
-    {"sum", OF(sum), run_sum, 1e-6, 1e-7},
-    {"dot", OF(dot), run_dot, 1e-6, 2e-6},
-    {"bernoulli_log", OF(bernoulli_log), run_bernoulli_log, 1e-6, 1e-7},
-    {"bernoulli_grad", OF(bernoulli_grad), run_bernoulli_grad, 1e-6, 1e-6},
-    {"continuous_log", OF(continuous_bernoulli_log), run_continuous_log, 1e-6, 5e-7},
-    {"continuous_grad", OF(continuous_bernoulli_grad), run_continuous_grad, 1e-6, 1e-6},
-    {"gaussian_log", OF(gaussian_log), run_gaussian_log, 1e-6, 1e-6},
-    {"gaussian_grad", OF(gaussian_grad), run_gaussian_grad, 2e-6, 1e-6},
-    {"gaussian_grad_x", OF(gaussian_grad), run_gaussian_grad_x, 2e-6, 1e-6},
-    {"gaussian_grad_a", OF(gaussian_grad), run_gaussian_grad_a, 2e-6, 1e-6},
-    {"gaussian_grad_l", OF(gaussian_grad), run_gaussian_grad_l, 2e-6, 1e-6},
-    {"gaussian_sample", OF(gaussian_sample), run_gaussian_sample, 1e-6, 1e-6},
-    {"gaussian_sample_grad", OF(gaussian_sample_grad), run_gaussian_sample_grad, 1e-6, 1e-6},
-    {"kl_standard", OF(kl_standard), run_kl_standard, 1e-6, 1e-6},
-    {"kl_standard_grad", OF(kl_standard_grad), run_kl_standard_grad, 1e-6, 1e-6},
-    {"adam", OF(adam), run_adam, 1e-6, 1e-6},
-    {"adamax", OF(adamax), run_adamax, 1e-6, 1e-6},
-    {"sgd", OF(sgd), run_sgd, 1e-6, 1e-6},
-    {"leapfrog", OF(leapfrog), run_leapfrog, 1e-6, 1e-6},
-    {"uniform", OF(uniform), run_uniform, 0, 0},
-    {"normal", OF(normal), run_normal, 1e-6, 1e-6},
-    {"bernoulli", OF(bernoulli), run_bernoulli, 0, 0},
-};
+#define ROW(name, field, relative, absolute, ...) {#name, OF(field), run_##name, relative, absolute},
+static const kernel_case cases[] = {EACH_CASE(ROW)};
 enum { CASES = sizeof cases / sizeof cases[0] };
 
 /* The values of one array: words of a stream of their own. `kind` 'a' any (extreme: up to +-100), 'b' about +-3,
@@ -211,6 +170,20 @@ static arrays arrays_take(const guarded g[BLOCKS], int64_t n, bool extreme)
         arrays_fill(n, at[k], kinds[k], extreme);
     }
     return (arrays){n, at[0], at[1], at[2], at[3], at[4], at[5], at[6], 0};
+}
+
+/* The seven arrays every `stride` elements from `first` on. */
+static arrays arrays_at(int64_t n, elb_real *first, int64_t stride)
+{
+    return (arrays){n,
+                    first,
+                    first + stride,
+                    first + 2 * stride,
+                    first + 3 * stride,
+                    first + 4 * stride,
+                    first + 5 * stride,
+                    first + 6 * stride,
+                    0};
 }
 
 /* NaN is never close. */
@@ -288,50 +261,20 @@ static void test_tables_are_complete(void **state)
     }
 }
 
-/* A broken value anywhere reaches the result: a loss must not hide it. */
+/* A broken value anywhere reaches the result, of gradients and random numbers apart: a loss must not hide it. */
 static void test_nan_passes_through(void **state)
 {
-    static const char *const forward[] = {"linear",
-                                          "tanh",
-                                          "relu",
-                                          "elu",
-                                          "softplus",
-                                          "sigmoid",
-                                          "leaky_relu",
-                                          "silu",
-                                          "gelu",
-                                          "exp",
-                                          "log",
-                                          "square",
-                                          "add",
-                                          "mul",
-                                          "mul_add",
-                                          "axpy",
-                                          "axpby",
-                                          "sum",
-                                          "dot",
-                                          "bernoulli_log",
-                                          "continuous_log",
-                                          "gaussian_log",
-                                          "gaussian_sample",
-                                          "kl_standard",
-                                          "adam",
-                                          "adamax",
-                                          "sgd",
-                                          "leapfrog"};
     elb_real store[7][50];
     (void)state;
     for (const elb_kernels *const *t = elb_kernels_available(); *t; t++) {
         for (size_t k = 0; k < CASES; k++) {
-            bool listed = false;
-            for (size_t f = 0; f < sizeof forward / sizeof forward[0]; f++)
-                listed |= !strcmp(forward[f], cases[k].name);
-            if (!listed) continue;
+            bool gradient = strstr(cases[k].name, "_back") || strstr(cases[k].name, "_grad");
+            if (gradient || cases[k].field >= OF(uniform)) continue;
             for (int at = 7; at < 50; at += 42) {
                 for (int b = 0; b < 7; b++) {
                     for (int i = 0; i < 50; i++) store[b][i] = i == at ? (elb_real)NAN : (elb_real)0.5;
                 }
-                arrays v = {50, store[0], store[1], store[2], store[3], store[4], store[5], store[6], 0};
+                arrays v = arrays_at(50, store[0], 50);
                 cases[k].run(*t, &v);
                 if (!isnan((double)v.result) && !isnan((double)v.x[at])) fail_msg("%s %s", (*t)->name, cases[k].name);
             }
@@ -372,19 +315,11 @@ static void test_bits_do_not_depend_on_the_cut(void **state)
                 arrays_fill(N, whole[b], "abcdbbz"[b], false);
                 memcpy(parts[b], whole[b], sizeof whole[b]);
             }
-            arrays v = {N, whole[0], whole[1], whole[2], whole[3], whole[4], whole[5], whole[6], 0};
+            arrays v = arrays_at(N, whole[0], N);
             cases[k].run(*t, &v);
             for (int from = 0; from < N; from += CUT) {
                 int64_t n = N - from < CUT ? N - from : CUT;
-                v = (arrays){n,
-                             parts[0] + from,
-                             parts[1] + from,
-                             parts[2] + from,
-                             parts[3] + from,
-                             parts[4] + from,
-                             parts[5] + from,
-                             parts[6] + from,
-                             0};
+                v = arrays_at(n, parts[0] + from, N);
                 cases[k].run(*t, &v);
             }
             if (memcmp(whole, parts, sizeof whole)) fail_msg("%s %s", (*t)->name, cases[k].name);

@@ -1,5 +1,5 @@
 /* test_pictures.c - samples and reconstructions: what is drawn, what is written, refusals, faults. */
-#include "support.h"
+#include "world_support.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -8,58 +8,15 @@
 
 #include <elbow/task.h>
 
-#include "run/vae.h"
-
 /* --- a VAE and its data ------------------------------------------------------------------------------------------ */
-
-typedef struct fixture {
-    elb_context *c;
-    elb_config *config;
-    elb_dataset *data;
-    elb_vae *vae;
-    char *folder;
-} fixture;
-
-static fixture fixture_over(elb_context *c, int64_t n, int rank, const int64_t *shape, const char *settings)
-{
-    fixture f = {.c = c, .folder = support_folder_make()};
-    int64_t size = 1;
-    for (int i = 0; i < rank; i++) size *= shape[i];
-    assert_int_equal(elb_config_create(c, &f.config), ELB_OK);
-    char *copy = strdup(settings), *rest = NULL;
-    for (char *word = strtok_r(copy, " =", &rest); word; word = strtok_r(NULL, " =", &rest))
-        assert_int_equal(elb_config_set(f.config, word, strtok_r(NULL, " =", &rest)), ELB_OK);
-    free(copy);
-    float *values = malloc((size_t)(n * size) * sizeof *values);
-    for (int64_t i = 0; i < n * size; i++)
-        values[i] = (float)(elb_random_word(1, (uint64_t)(i / size), 0, (uint32_t)(i % size)) >> 8) * 0x1p-24F;
-    assert_int_equal(elb_dataset_create(c, "grey noise", n, rank, shape, values, &f.data), ELB_OK);
-    free(values);
-    if (elb_vae_create(f.config, f.data, &f.vae) != ELB_OK) fail_msg("%s", elb_context_message(c));
-    return f;
-}
 
 enum { SIDE = 3, SIZE = 9, LATENT = 2 };
 
 /* Linear networks, so that decodings can be recomputed by hand. */
-static fixture fixture_linear(elb_context *c, int64_t n)
+static world world_linear(elb_context *c, int64_t n)
 {
-    const int64_t shape[] = {SIDE, SIDE};
-    fixture f = fixture_over(c, n, 2, shape, "model.latent=2 data.binarise=dynamic");
-    assert_int_equal(elb_config_set(f.config, "model.hidden", ""), ELB_OK);
-    assert_int_equal(elb_config_set(f.config, "posterior.hidden", ""), ELB_OK);
-    elb_vae_destroy(f.vae);
-    assert_int_equal(elb_vae_create(f.config, f.data, &f.vae), ELB_OK);
-    return f;
-}
-
-/* The context stays: it is the test's. */
-static void fixture_close(fixture *f)
-{
-    elb_vae_destroy(f->vae);
-    elb_dataset_destroy(f->data);
-    elb_config_destroy(f->config);
-    support_folder_remove(f->folder);
+    return world_make(c, n, 2, (int64_t[]){SIDE, SIDE},
+                      "model.latent=2 data.binarise=dynamic model.hidden= posterior.hidden=");
 }
 
 /* --- what was written -------------------------------------------------------------------------------------------- */
@@ -93,9 +50,9 @@ static void assert_png(const char *path)
     free(bytes);
 }
 
-static double decoded(const fixture *f, const double *z, int d)
+static double decoded(const world *w, const double *z, int d)
 {
-    elb_model *m = f->vae->model;
+    elb_model *m = w->vae->model;
     const elb_real *weight = elb_params_data(&m->params, m->decoder.layer[0].weight);
     double a = (double)elb_mlp_output_bias(&m->decoder)[d];
     for (int u = 0; u < LATENT; u++) a += (double)weight[d * LATENT + u] * z[u];
@@ -109,15 +66,15 @@ static void test_samples(void **state)
     (void)state;
     enum { N = 1000, WIDTH = SIZE + LATENT };
     elb_context *c = support_context(NULL);
-    fixture f = fixture_linear(c, 4);
-    elb_picture_settings how = {.count = N, .seed = 5, .table = support_path(f.folder, "s.csv")};
-    assert_int_equal(elb_sample_images(f.vae, &how), ELB_OK);
+    world w = world_linear(c, 4);
+    elb_picture_settings how = {.count = N, .seed = 5, .table = support_path(w.folder, "s.csv")};
+    assert_int_equal(elb_sample_images(w.vae, &how), ELB_OK);
     int64_t rows;
     double *t = table_read(how.table, "x_0,x_1,", WIDTH, &rows), sum[LATENT] = {0}, square[LATENT] = {0};
     assert_int_equal(rows, N);
     for (int64_t i = 0; i < N; i++) {
         const double *z = t + i * WIDTH + SIZE;
-        for (int d = 0; d < SIZE; d++) support_assert_near(t[i * WIDTH + d], decoded(&f, z, d), 1e-5, 0);
+        for (int d = 0; d < SIZE; d++) support_assert_near(t[i * WIDTH + d], decoded(&w, z, d), 1e-5, 0);
         for (int u = 0; u < LATENT; u++) sum[u] += z[u], square[u] += z[u] * z[u];
     }
     for (int u = 0; u < LATENT; u++) { /* standard normal, within five standard errors */
@@ -125,7 +82,7 @@ static void test_samples(void **state)
         support_assert_near(square[u] / N, 1, 5 * sqrt(2.0 / N), 0);
     }
     free(t);
-    fixture_close(&f);
+    world_end(&w);
     support_context_end(c, NULL);
 }
 
@@ -134,17 +91,17 @@ static void test_sample_prefix(void **state)
 {
     (void)state;
     elb_context *c = support_context(NULL);
-    fixture f = fixture_linear(c, 4);
-    const char *paths[] = {support_path(f.folder, "300.csv"), support_path(f.folder, "5.csv"),
-                           support_path(f.folder, "other.csv")};
+    world w = world_linear(c, 4);
+    const char *paths[] = {support_path(w.folder, "300.csv"), support_path(w.folder, "5.csv"),
+                           support_path(w.folder, "other.csv")};
     elb_picture_settings how = {.count = 300, .seed = 1, .table = paths[0], .draw = true};
-    assert_int_equal(elb_sample_images(f.vae, &how), ELB_OK);
+    assert_int_equal(elb_sample_images(w.vae, &how), ELB_OK);
     how.count = 5;
     how.table = paths[1];
-    assert_int_equal(elb_sample_images(f.vae, &how), ELB_OK);
+    assert_int_equal(elb_sample_images(w.vae, &how), ELB_OK);
     how.seed = 2;
     how.table = paths[2];
-    assert_int_equal(elb_sample_images(f.vae, &how), ELB_OK);
+    assert_int_equal(elb_sample_images(w.vae, &how), ELB_OK);
     char *all = support_file_read(paths[0], NULL), *some = support_file_read(paths[1], NULL);
     char *other = support_file_read(paths[2], NULL);
     assert_int_equal(strncmp(all, some, strlen(some)), 0);
@@ -152,7 +109,7 @@ static void test_sample_prefix(void **state)
     free(all);
     free(some);
     free(other);
-    fixture_close(&f);
+    world_end(&w);
     support_context_end(c, NULL);
 }
 
@@ -162,21 +119,21 @@ static void test_draws(void **state)
     (void)state;
     enum { N = 2000, WIDTH = SIZE + LATENT };
     elb_context *c = support_context(NULL);
-    fixture f = fixture_linear(c, 4);
-    elb_picture_settings how = {.count = N, .seed = 5, .draw = true, .table = support_path(f.folder, "s.csv")};
-    assert_int_equal(elb_sample_images(f.vae, &how), ELB_OK);
+    world w = world_linear(c, 4);
+    elb_picture_settings how = {.count = N, .seed = 5, .draw = true, .table = support_path(w.folder, "s.csv")};
+    assert_int_equal(elb_sample_images(w.vae, &how), ELB_OK);
     int64_t rows;
     double *t = table_read(how.table, "x_0,", WIDTH, &rows), surplus = 0, variance = 0;
     for (int64_t i = 0; i < N; i++)
         for (int d = 0; d < SIZE; d++) {
-            double x = t[i * WIDTH + d], p = decoded(&f, t + i * WIDTH + SIZE, d);
+            double x = t[i * WIDTH + d], p = decoded(&w, t + i * WIDTH + SIZE, d);
             assert_true(x == 0 || x == 1);
             surplus += x - p;
             variance += p * (1 - p);
         }
     assert_true(fabs(surplus) < 5 * sqrt(variance));
     free(t);
-    fixture_close(&f);
+    world_end(&w);
     support_context_end(c, NULL);
 }
 
@@ -184,10 +141,10 @@ static void test_draws(void **state)
 
 enum { RECONSTRUCTION_WIDTH = 2 * SIZE + 3 * LATENT + 1 };
 
-static double *reconstruct(fixture *f, elb_picture_settings how, int64_t *rows)
+static double *reconstruct(world *w, elb_picture_settings how, int64_t *rows)
 {
-    how.table = support_path(f->folder, "r.csv");
-    assert_int_equal(elb_reconstruct_images(f->vae, f->data, &how), ELB_OK);
+    how.table = support_path(w->folder, "r.csv");
+    assert_int_equal(elb_reconstruct_images(w->vae, w->data, &how), ELB_OK);
     return table_read(how.table, "x_0,", RECONSTRUCTION_WIDTH, rows);
 }
 
@@ -196,21 +153,21 @@ static void test_reconstructions(void **state)
     (void)state;
     enum { N = 200 };
     elb_context *c = support_context(NULL);
-    fixture f = fixture_linear(c, N);
+    world w = world_linear(c, N);
     const elb_machine *machine;
     assert_int_equal(elb_machine_of(c, &machine), ELB_OK);
     elb_real *x = malloc(N * SIZE * sizeof *x);
-    elb_batch_spec spec = elb_config_batch_spec(f.config, 0);
-    elb_dataset_batch(f.data, machine->kernels, &spec, NULL, N, x);
+    elb_batch_spec spec = elb_config_batch_spec(w.config, 0);
+    elb_dataset_batch(w.data, machine->kernels, &spec, NULL, N, x);
     int64_t rows;
-    double *t = reconstruct(&f, (elb_picture_settings){.count = N + 50, .seed = 3}, &rows), score = 0;
+    double *t = reconstruct(&w, (elb_picture_settings){.count = N + 50, .seed = 3}, &rows), score = 0;
     assert_int_equal(rows, N); /* no more than there are */
     for (int64_t i = 0; i < N; i++) {
         const double *row = t + i * RECONSTRUCTION_WIDTH, *z = row + 2 * SIZE, *mean = z + LATENT, *s = mean + LATENT;
         double error = 0;
         for (int d = 0; d < SIZE; d++) {
             assert_true(row[d] == (double)x[i * SIZE + d]); /* as the model sees it: binarised */
-            support_assert_near(row[SIZE + d], decoded(&f, z, d), 1e-5, 0);
+            support_assert_near(row[SIZE + d], decoded(&w, z, d), 1e-5, 0);
             error += pow(row[d] - row[SIZE + d], 2) / SIZE;
         }
         support_assert_near(row[RECONSTRUCTION_WIDTH - 1], error, 1e-6, 0);
@@ -220,14 +177,14 @@ static void test_reconstructions(void **state)
     support_assert_near(score / (N * LATENT), 1, 5 * sqrt(2.0 / (N * LATENT)), 0);
     free(t);
 
-    t = reconstruct(&f, (elb_picture_settings){.count = 3, .mean_latent = true}, &rows);
+    t = reconstruct(&w, (elb_picture_settings){.count = 3, .mean_latent = true}, &rows);
     assert_int_equal(rows, 3);
     for (int64_t i = 0; i < 3; i++)
         assert_memory_equal(t + i * RECONSTRUCTION_WIDTH + 2 * SIZE, t + i * RECONSTRUCTION_WIDTH + 2 * SIZE + LATENT,
                             LATENT * sizeof *t);
     free(t);
     free(x);
-    fixture_close(&f);
+    world_end(&w);
     support_context_end(c, NULL);
 }
 
@@ -236,16 +193,16 @@ static void test_reconstructions(void **state)
 static void check_pictures(int rank, const int64_t *shape, const char *settings)
 {
     elb_context *c = support_context(NULL);
-    fixture f = fixture_over(c, 12, rank, shape, settings);
-    elb_picture_settings how = {.count = 7, .png = support_path(f.folder, "samples.png")};
-    if (elb_sample_images(f.vae, &how) != ELB_OK) fail_msg("%s", elb_context_message(c));
+    world w = world_make(c, 12, rank, shape, settings);
+    elb_picture_settings how = {.count = 7, .png = support_path(w.folder, "samples.png")};
+    if (elb_sample_images(w.vae, &how) != ELB_OK) fail_msg("%s", elb_context_message(c));
     assert_png(how.png);
-    how.png = support_path(f.folder, "reconstructions.png");
-    how.table = support_path(f.folder, "reconstructions.npz");
-    if (elb_reconstruct_images(f.vae, f.data, &how) != ELB_OK) fail_msg("%s", elb_context_message(c));
+    how.png = support_path(w.folder, "reconstructions.png");
+    how.table = support_path(w.folder, "reconstructions.npz");
+    if (elb_reconstruct_images(w.vae, w.data, &how) != ELB_OK) fail_msg("%s", elb_context_message(c));
     assert_png(how.png);
-    assert_int_equal(support_folder_count(f.folder), 3);
-    fixture_close(&f);
+    assert_int_equal(support_folder_count(w.folder), 3);
+    world_end(&w);
     support_context_end(c, NULL);
 }
 
@@ -266,15 +223,15 @@ static void test_npz_names(void **state)
     static const char *const names[] = {"x.npy",    "reconstruction.npy", "z.npy",
                                         "mean.npy", "log_variance.npy",   "mean_squared_error.npy"};
     elb_context *c = support_context(NULL);
-    fixture f = fixture_linear(c, 4);
-    elb_picture_settings how = {.count = 3, .table = support_path(f.folder, "r.npz")};
-    assert_int_equal(elb_reconstruct_images(f.vae, f.data, &how), ELB_OK);
+    world w = world_linear(c, 4);
+    elb_picture_settings how = {.count = 3, .table = support_path(w.folder, "r.npz")};
+    assert_int_equal(elb_reconstruct_images(w.vae, w.data, &how), ELB_OK);
     size_t size;
     char *bytes = support_file_read(how.table, &size);
     for (size_t i = 0; i < sizeof names / sizeof *names; i++)
         assert_non_null(memmem(bytes, size, names[i], strlen(names[i])));
     free(bytes);
-    fixture_close(&f);
+    world_end(&w);
     support_context_end(c, NULL);
 }
 
@@ -285,41 +242,41 @@ static void test_refusals(void **state)
     (void)state;
     elb_context *c = support_context(NULL);
     const int64_t other[] = {4};
-    fixture f = fixture_linear(c, 4), wide = fixture_over(c, 3, 1, other, "data.binarise=static model.latent=1");
-    elb_picture_settings how = {.count = 0, .png = support_path(f.folder, "a.png")};
-    assert_int_equal(elb_sample_images(f.vae, &how), ELB_USAGE);
+    world w = world_linear(c, 4), wide = world_make(c, 3, 1, other, "data.binarise=static model.latent=1");
+    elb_picture_settings how = {.count = 0, .png = support_path(w.folder, "a.png")};
+    assert_int_equal(elb_sample_images(w.vae, &how), ELB_USAGE);
     support_assert_message(c, "at least 1 datum, not 0");
-    assert_int_equal(elb_reconstruct_images(f.vae, f.data, &how), ELB_USAGE);
+    assert_int_equal(elb_reconstruct_images(w.vae, w.data, &how), ELB_USAGE);
     how.count = INT64_MAX;
-    assert_int_equal(elb_sample_images(f.vae, &how), ELB_USAGE);
+    assert_int_equal(elb_sample_images(w.vae, &how), ELB_USAGE);
     support_assert_message(c, "more than can be written");
     how = (elb_picture_settings){.count = 2};
-    assert_int_equal(elb_sample_images(f.vae, &how), ELB_USAGE);
+    assert_int_equal(elb_sample_images(w.vae, &how), ELB_USAGE);
     support_assert_message(c, "nothing to write");
     how.table = "a.txt";
-    assert_int_equal(elb_sample_images(f.vae, &how), ELB_USAGE);
+    assert_int_equal(elb_sample_images(w.vae, &how), ELB_USAGE);
     support_assert_message(c, "must end in .npz");
     how.table = "a.npy";
-    assert_int_equal(elb_reconstruct_images(f.vae, f.data, &how), ELB_USAGE);
+    assert_int_equal(elb_reconstruct_images(w.vae, w.data, &how), ELB_USAGE);
     how = (elb_picture_settings){.count = 2, .png = "/nonexistent/a.png"};
-    assert_int_equal(elb_sample_images(f.vae, &how), ELB_FAILURE);
-    assert_int_equal(elb_reconstruct_images(f.vae, wide.data, &how), ELB_MODEL);
-    assert_int_equal(elb_config_set(f.vae->config, "data.binarise", "none"), ELB_OK);
-    assert_int_equal(elb_reconstruct_images(f.vae, f.data, &how), ELB_DATA);
-    assert_int_equal(support_folder_count(f.folder), 0);
-    fixture_close(&f);
-    fixture_close(&wide);
+    assert_int_equal(elb_sample_images(w.vae, &how), ELB_FAILURE);
+    assert_int_equal(elb_reconstruct_images(w.vae, wide.data, &how), ELB_MODEL);
+    assert_int_equal(elb_config_set(w.vae->config, "data.binarise", "none"), ELB_OK);
+    assert_int_equal(elb_reconstruct_images(w.vae, w.data, &how), ELB_DATA);
+    assert_int_equal(support_folder_count(w.folder), 0);
+    world_end(&w);
+    world_end(&wide);
     support_context_end(c, NULL);
 }
 
-static elb_status picture_all(fixture *f)
+static elb_status picture_all(world *w)
 {
     elb_picture_settings how = {
-        .count = 3, .png = support_path(f->folder, "s.png"), .draw = true, .table = support_path(f->folder, "s.csv")};
-    ELB_TRY(elb_sample_images(f->vae, &how));
-    how.png = support_path(f->folder, "r.png");
-    how.table = support_path(f->folder, "r.npz");
-    return elb_reconstruct_images(f->vae, f->data, &how);
+        .count = 3, .png = support_path(w->folder, "s.png"), .draw = true, .table = support_path(w->folder, "s.csv")};
+    ELB_TRY(elb_sample_images(w->vae, &how));
+    how.png = support_path(w->folder, "r.png");
+    how.table = support_path(w->folder, "r.npz");
+    return elb_reconstruct_images(w->vae, w->data, &how);
 }
 
 static void test_faults(void **state)
@@ -327,29 +284,29 @@ static void test_faults(void **state)
     (void)state;
     fault faults;
     elb_context *c = support_context(&faults);
-    fixture f = fixture_linear(c, 4);
+    world w = world_linear(c, 4);
     elb_status status = ELB_MEMORY;
     int64_t live = faults.live, n = 0;
     while (status != ELB_OK) {
         faults.alloc_countdown = ++n;
-        status = picture_all(&f);
+        status = picture_all(&w);
         assert_true(status == ELB_OK || status == ELB_MEMORY);
         assert_int_equal(faults.live, live);
         assert_true(n < 1000);
     }
     assert_true(n > 20);
-    assert_int_equal(support_folder_count(f.folder), 4);
+    assert_int_equal(support_folder_count(w.folder), 4);
     faults.alloc_countdown = 0;
     status = ELB_FAILURE;
     for (n = 1; status != ELB_OK; n++) {
         faults.write_countdown = n;
-        status = picture_all(&f);
+        status = picture_all(&w);
         assert_true(status == ELB_OK || status == ELB_FAILURE);
-        assert_int_equal(support_folder_count(f.folder), 4);
+        assert_int_equal(support_folder_count(w.folder), 4);
     }
     assert_true(n - 2 >= 4); /* each file is written at least once */
     faults.write_countdown = 0;
-    fixture_close(&f);
+    world_end(&w);
     support_context_end(c, &faults);
 }
 
