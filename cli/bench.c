@@ -27,8 +27,7 @@ static const cli_option bench_table[] = {
      .value = "TASK",
      .choices = bench_tasks,
      .help = "Only this: a training step, q(z|x) of a batch, the IWAE log-likelihood of one image, SVI steps on a "
-             "batch, a temperature of AIS, or "
-             "a training step's random numbers."},
+             "batch, a temperature of AIS, or a training step's random numbers."},
     {.name = "batch",
      .kind = CLI_INT,
      .offset = offsetof(bench_options, batch),
@@ -86,16 +85,11 @@ static const cli_option bench_table[] = {
     {.name = NULL},
 };
 
-static elb_status bench_set(void *config, const char *key, const char *value)
-{
-    return elb_config_set(config, key, value);
-}
-
 static elb_status bench_configure(cli *c, const bench_options *o, elb_config *config)
 {
     CLI_TRY(elb_config_preset(config, o->preset));
     if (o->config) CLI_TRY(elb_config_load(config, o->config));
-    return cli_set_keys(c, &o->set, bench_set, config);
+    return cli_set_config(c, &o->set, config);
 }
 
 /* --- the table -------------------------------------------------------------------------------------------------- */
@@ -162,8 +156,8 @@ static bool bench_choose(const bench_options *o, int at, elb_bench_settings *s)
     int64_t repeats = o->repeats / b->share;
     bool sampled = b->task == ELB_BENCH_IWAE || b->task == ELB_BENCH_SVI || b->task == ELB_BENCH_AIS;
     *s = (elb_bench_settings){.task = b->task,
-                              .batch = o->batch != CLI_UNSET && b->task != ELB_BENCH_IWAE ? o->batch : b->batch,
-                              .samples = sampled && o->samples != CLI_UNSET ? o->samples : b->samples,
+                              .batch = b->task != ELB_BENCH_IWAE ? cli_or(o->batch, b->batch) : b->batch,
+                              .samples = sampled ? cli_or(o->samples, b->samples) : b->samples,
                               .repeats = (int)(repeats < 1 ? 1 : repeats)};
     return true;
 }
@@ -293,8 +287,7 @@ const cli_verb verb_bench = {
     .summary = "time this machine: training, encoding, likelihoods, refinement",
     .arguments = "",
     .details = "Times single calls on synthetic grey images and prints the median and the first and last tenth in "
-               "microseconds, "
-               "and the rate of the matrix products' arithmetic.",
+               "microseconds, and the rate of the matrix products' arithmetic.",
     .examples = "elbow bench\n"
                 "elbow bench --task train --batch 100 --threads 1 --kernels reference",
     .options = bench_table,

@@ -60,6 +60,8 @@ void cli_hint(cli *c, const char *format, ...) __attribute__((format(printf, 2, 
 /* --- results: stdout */
 /* Prints the object and releases it. */
 elb_status cli_print_json(cli *c, json_t *object, size_t flags);
+/* Prints FOLDER/NAME, one JSON object that the library wrote. */
+elb_status cli_print_json_file(cli *c, const char *folder, const char *name);
 /* JSON knows no NaN and no infinity: null. */
 json_t *cli_real(double value);
 /* A line of a two-column table. */
@@ -71,6 +73,9 @@ double cli_bits_per_dim(double nats, int64_t size);
 /* Every "key=value" of a --set. */
 elb_status cli_set_keys(cli *c, const cli_list *list,
                         elb_status (*set)(void *target, const char *key, const char *value), void *target);
+elb_status cli_set_config(cli *c, const cli_list *list, elb_config *config);
+/* The number that was given, or else `fallback`. */
+int64_t cli_or(int64_t given, int64_t fallback);
 /* "FOLDER/NAME", to be freed; ELB_MEMORY. */
 elb_status cli_path(cli *c, const char *folder, const char *name, char **path);
 bool cli_is_folder(const char *path);

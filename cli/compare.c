@@ -1,5 +1,4 @@
 /* compare.c - elbow compare. */
-#include <stdlib.h>
 #include <string.h>
 
 #include <elbow/compare.h>
@@ -75,7 +74,7 @@ static const cli_option compare_table[] = {
      .offset = offsetof(compare_options, limit),
      .value = "N",
      .min = 0,
-     .max = INT64_C(1000000000000),
+     .max = CLI_DATA_MAX,
      .help = "Judge by the first N test data; 1000 by default, 0 takes all."},
     {.name = "refine-steps",
      .kind = CLI_INT,
@@ -88,9 +87,8 @@ static const cli_option compare_table[] = {
     {.name = "retime",
      .kind = CLI_FLAG,
      .offset = offsetof(compare_options, retime),
-     .help =
-         "Measure the times of inference anew. Those that are kept are of the machine as it was, which may have been "
-         "busy."},
+     .help = "Measure the times of inference anew. Those that are kept are of the machine as it was, which may have "
+             "been busy."},
     {.name = NULL},
 };
 
@@ -148,18 +146,6 @@ static elb_status compare_fill(cli *c, const compare_options *o, elb_plan *plan)
 
 /* --- the result ------------------------------------------------------------------------------------------------- */
 
-static elb_status compare_print_json(cli *c, const char *folder)
-{
-    char *path;
-    json_error_t error;
-    CLI_TRY(cli_path(c, folder, "compare.json", &path));
-    json_t *object = json_load_file(path, 0, &error);
-    elb_status status = object ? cli_print_json(c, object, JSON_INDENT(2))
-                               : cli_fail(c, ELB_FAILURE, "could not read '%s' back: %s", path, error.text);
-    free(path);
-    return status;
-}
-
 static elb_status compare_go(cli *c, const compare_options *o, const elb_plan *plan)
 {
     char *table;
@@ -171,7 +157,7 @@ static elb_status compare_go(cli *c, const compare_options *o, const elb_plan *p
                         "stopped; what is finished is kept in %s, and the same command goes on with the rest", o->out);
     CLI_TRY(status);
     if (c->common.json)
-        status = compare_print_json(c, o->out);
+        status = cli_print_json_file(c, o->out, "compare.json");
     else
         fputs(table, stdout);
     elb_text_free(c->context, table);
@@ -197,14 +183,13 @@ const cli_verb verb_compare = {
     .name = "compare",
     .summary = "train or take runs of several methods and compare them on likelihood and time",
     .arguments = "[PLAN.yaml | RUN]...",
-    .details =
-        "Every method gets the same data, decoder, likelihood and budget, and every seed is a run in "
-        "FOLDER/METHOD/seed-N. Runs given as arguments are taken as they are; those that differ in their seed alone "
-        "count as one method. A plan in YAML says more: docs/compare.md.\n\n"
-        "Two likelihoods are estimated: by the method's own posterior, and after refining it for every datum, "
-        "which judges the model and not the proposal. Differences from the reference are paired by datum. Writes "
-        "compare.json, compare.csv and compare.md into FOLDER after every run, and the plot at the end, as compare.svg "
-        "and compare.png; the same command goes on where it was stopped.",
+    .details = "Every method gets the same data, decoder, likelihood and budget, and every seed is a run in "
+               "FOLDER/METHOD/seed-N. Runs given as arguments are taken as they are; those that differ in their seed "
+               "alone count as one method. A plan in YAML says more: docs/compare.md.\n\n"
+               "Two likelihoods are estimated: by the method's own posterior, and after refining it for every datum, "
+               "which judges the model and not the proposal. Differences from the reference are paired by datum. "
+               "Writes compare.json, compare.csv and compare.md into FOLDER after every run, and the plot at the end, "
+               "as compare.svg and compare.png; the same command goes on where it was stopped.",
     .examples = "elbow compare --data fashion-mnist --methods avi,iaf --epochs 5 --seeds 3 --out compared\n"
                 "elbow compare plan.yaml --out compared\n"
                 "elbow compare run-1 run-2 --out compared",

@@ -4,8 +4,8 @@
 #include "verbs.h"
 
 static const char completion_sets[] =
-    "fashion-mnist mnist synthetic:figure-8 synthetic:circle synthetic:absolute-value "
-    "synthetic:clusters synthetic:spiral-dots synthetic:linear-gaussian";
+    "fashion-mnist mnist synthetic:figure-8 synthetic:circle synthetic:absolute-value synthetic:clusters "
+    "synthetic:spiral-dots synthetic:linear-gaussian";
 
 static void completion_key(void *user, const elb_key *key)
 {

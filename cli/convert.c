@@ -68,9 +68,9 @@ static elb_status convert_run(cli *c, const void *values)
     elb_conversion result;
     if (o->print_map) return convert_guess(c);
     if (!o->map)
-        return cli_fail(c, ELB_USAGE,
-                        "--map is missing: a file that says which tensors are which layers; --print-map makes one to "
-                        "begin with");
+        return cli_fail(
+            c, ELB_USAGE,
+            "--map is missing: a file that says which tensors are which layers; --print-map makes one to begin with");
     if (!o->out) return cli_fail(c, ELB_USAGE, "--out is missing: where the model is to go, such as model.safetensors");
     elb_convert_settings settings = {.weights = c->arguments[0], .map = o->map, .out = o->out};
     CLI_TRY(elb_convert(c->context, &settings, &result));
@@ -84,13 +84,11 @@ const cli_verb verb_convert = {
     .name = "convert",
     .summary = "make a model of weights trained elsewhere",
     .arguments = "WEIGHTS",
-    .details =
-        "Reads an encoder and a decoder of linear layers, trained in PyTorch or another framework, out of a "
-        "safetensors "
-        "file, by a map that says which tensors are which layers. The result is an ordinary model: eval, sample, "
-        "reconstruct and every other command work on it, and nothing is trained again.\n\n"
-        "A map may name data, noise and the ELBO that the model gave where it was trained; then nothing is written "
-        "unless elbow computes the same. docs/convert.md describes every key.",
+    .details = "Reads an encoder and a decoder of linear layers, trained in PyTorch or another framework, out of a "
+               "safetensors file, by a map that says which tensors are which layers. The result is an ordinary model: "
+               "eval, sample, reconstruct and every other command work on it, and nothing is trained again.\n\n"
+               "A map may name data, noise and the ELBO that the model gave where it was trained; then nothing is "
+               "written unless elbow computes the same. docs/convert.md describes every key.",
     .examples = "elbow inspect weights.safetensors\n"
                 "elbow convert weights.safetensors --print-map >map.yaml\n"
                 "elbow convert weights.safetensors --map map.yaml --out model.safetensors\n"

@@ -60,10 +60,10 @@ static elb_status doctor_run(cli *c, const void *values)
     }
     if (job.checks) CLI_TRY(cli_print_json(c, doctor_json(&machine, job.checks, failed), JSON_INDENT(2)));
     if (failed > 0)
-        return cli_fail(c, ELB_NUMERIC,
-                        "%d of %d checks failed: do not trust results of these kernels (%s); compare with "
-                        "--kernels reference",
-                        failed, job.count, machine.kernels);
+        return cli_fail(
+            c, ELB_NUMERIC,
+            "%d of %d checks failed: do not trust results of these kernels (%s); compare with --kernels reference",
+            failed, job.count, machine.kernels);
     if (!job.checks) printf("\nall %d checks passed\n", job.count);
     return ELB_OK;
 }
@@ -72,9 +72,8 @@ const cli_verb verb_doctor = {
     .name = "doctor",
     .summary = "check the program on this machine against closed forms",
     .arguments = "",
-    .details =
-        "Says which kernels and how many threads are used, then compares what the library computes with values known "
-        "in closed form or by quadrature. Exits with 5 when any of them is off.",
+    .details = "Says which kernels and how many threads are used, then compares what the library computes with values "
+               "known in closed form or by quadrature. Exits with 5 when any of them is off.",
     .examples = "elbow doctor\n"
                 "elbow doctor --kernels reference --json",
     .accepts = CLI_WORK,

@@ -53,9 +53,8 @@ static const cli_option eval_table[] = {
      .value = "R",
      .min = 1,
      .max = 10000000,
-     .help =
-         "Temperatures between the start and the target of ais and bdmc, the target among them; by default 500. More "
-         "bring the estimate closer to log p(x), in proportional time; 10000 is usual in print."},
+     .help = "Temperatures between the start and the target of ais and bdmc, the target among them; by default 500. "
+             "More bring the estimate closer to log p(x), in proportional time; 10000 is usual in print."},
     {.name = "leapfrog",
      .kind = CLI_INT,
      .offset = offsetof(eval_options, leapfrog),
@@ -82,23 +81,9 @@ static const cli_option eval_table[] = {
      .offset = offsetof(eval_options, adapt),
      .value = "NAME",
      .choices = eval_adapts,
-     .help =
-         "How ais and bdmc find their step sizes: by a pilot run per datum, then frozen (pilot, the default), or per "
-         "chain while it runs, as published (in-run)."},
-    {.name = "limit",
-     .kind = CLI_INT,
-     .offset = offsetof(eval_options, limit),
-     .value = "N",
-     .min = 1,
-     .max = INT64_C(1000000000000),
-     .help = "Only the first N data."},
-    {.name = "batch",
-     .kind = CLI_INT,
-     .offset = offsetof(eval_options, batch),
-     .value = "B",
-     .min = 1,
-     .max = 1000000,
-     .help = "Data in flight at a time. Changes memory and speed, never the result."},
+     .help = "How ais and bdmc find their step sizes: by a pilot run per datum, then frozen (pilot, the default), or "
+             "per chain while it runs, as published (in-run)."},
+    CLI_WALK_OPTIONS(eval_options),
     {.name = "per-datum",
      .kind = CLI_TEXT,
      .offset = offsetof(eval_options, per_datum),
@@ -196,9 +181,8 @@ static elb_status eval_show(cli *c, const elb_vae *vae, const elb_dataset *datas
     CLI_TRY(elb_config_get(elb_vae_config(vae), "refine.steps", steps, sizeof steps));
     eval_print(e, dataset, binarise, steps);
     if (e->k_hat_bad > 0.1)
-        cli_note(
-            c, "note: Pareto k-hat is above 0.7 for many data: the estimate is still a lower bound, and more --samples "
-               "will raise it");
+        cli_note(c, "note: Pareto k-hat is above 0.7 for many data: the estimate is still a lower bound, and more "
+                    "--samples will raise it");
     return ELB_OK;
 }
 
@@ -219,11 +203,6 @@ static elb_status eval_keep(cli *c, const eval_options *o, bool foreign, const e
     CLI_TRY(elb_evaluation_save(vae, dataset, e, run));
     cli_hint(c, "elbow report %s (this result is kept there)", run);
     return ELB_OK;
-}
-
-static int64_t eval_or(int64_t given, int64_t fallback)
-{
-    return given != CLI_UNSET ? given : fallback;
 }
 
 /* An option of another estimator is refused: what it should change would not change. */
@@ -260,15 +239,15 @@ static elb_status eval_run_estimate(cli *c, const eval_options *o, const char *p
 {
     elb_evaluate_settings settings = {
         .estimator = (elb_estimator)o->estimator,
-        .samples = eval_or(o->samples, o->estimator == ELB_ESTIMATE_IWAE ? 100 : 1),
-        .anneal = {.chains = eval_or(o->chains, 16),
-                   .temperatures = eval_or(o->temperatures, 500),
-                   .leapfrog = eval_or(o->leapfrog, 10),
-                   .schedule = (elb_anneal_schedule)eval_or(o->schedule, ELB_ANNEAL_SIGMOID),
-                   .start = (elb_anneal_start)eval_or(o->start, ELB_ANNEAL_PRIOR),
-                   .adapt = (elb_anneal_adapt)eval_or(o->adapt, ELB_ADAPT_PILOT)},
-        .limit = eval_or(o->limit, 0),
-        .batch = eval_or(o->batch, 0),
+        .samples = cli_or(o->samples, o->estimator == ELB_ESTIMATE_IWAE ? 100 : 1),
+        .anneal = {.chains = cli_or(o->chains, 16),
+                   .temperatures = cli_or(o->temperatures, 500),
+                   .leapfrog = cli_or(o->leapfrog, 10),
+                   .schedule = (elb_anneal_schedule)cli_or(o->schedule, ELB_ANNEAL_SIGMOID),
+                   .start = (elb_anneal_start)cli_or(o->start, ELB_ANNEAL_PRIOR),
+                   .adapt = (elb_anneal_adapt)cli_or(o->adapt, ELB_ADAPT_PILOT)},
+        .limit = cli_or(o->limit, 0),
+        .batch = cli_or(o->batch, 0),
         .per_datum = o->per_datum,
         .partial = partial,
         .progress = progress_bar_show,
@@ -315,12 +294,10 @@ const cli_verb verb_eval = {
     .arguments = "RUN",
     .details =
         "RUN is a run's folder or a model.safetensors file. Prints the mean over the data in nats and in bits per "
-        "dimension, "
-        "with its standard error, the effective sample size and Pareto k-hat; a run keeps it as eval-NAME.json "
-        "for its report, unless --limit, --set, other --data or another --part than test was given.\n\n"
+        "dimension, with its standard error, the effective sample size and Pareto k-hat; a run keeps it as "
+        "eval-NAME.json for its report, unless --limit, --set, other --data or another --part than test was given.\n\n"
         "ais and bdmc may take hours. Stopped, they keep the data done so far in a file of the run's folder, and the "
-        "same "
-        "command goes on from it. bdmc needs no data: it draws them from the model, 100 unless --limit says "
+        "same command goes on from it. bdmc needs no data: it draws them from the model, 100 unless --limit says "
         "otherwise.\n\n"
         "The result depends neither on --batch nor on --threads.",
     .examples = "elbow eval run\n"

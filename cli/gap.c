@@ -28,7 +28,7 @@ static const cli_option gap_table[] = {
      .value = "N",
      .fallback = "100",
      .min = 1,
-     .max = INT64_C(1000000000000),
+     .max = CLI_DATA_MAX,
      .help = "The first N data of every part."},
     {.name = "optima",
      .kind = CLI_TEXT,
@@ -91,15 +91,13 @@ static const cli_option gap_table[] = {
      .kind = CLI_FLAG,
      .offset = offsetof(gap_options, picture),
      .help = "Instead of the table, for a model with two latent numbers: p(z|x) of some data, and what q(z|x) and the "
-             "best q of "
-             "every family make of it, as picture.svg and .png."},
+             "best q of every family make of it, as picture.svg and .png."},
     {.name = "indices",
      .kind = CLI_TEXT,
      .offset = offsetof(gap_options, indices),
      .value = "I,J",
      .help = "Which data --picture shows, counted from 0, with commas between them; by default, of the first N, the "
-             "one with "
-             "the largest amortisation gap and the one with the largest approximation gap."},
+             "one with the largest amortisation gap and the one with the largest approximation gap."},
     {.name = NULL},
 };
 
@@ -161,11 +159,8 @@ static elb_status gap_open_part(const elb_vae *vae, elb_part part, gap_data *d)
 /* The part that is named; else of other data all; else what the model was trained on, and its test part where there is one. */
 static elb_status gap_open(cli *c, const gap_options *o, elb_vae *vae, gap_data *d)
 {
-    char own[1024];
-    CLI_TRY(elb_config_get(elb_vae_config(vae), "data.spec", own, sizeof own));
-    bool foreign = o->source.data && strcmp(o->source.data, own) != 0;
-    if (o->source.data) CLI_TRY(elb_vae_set(vae, "data.spec", o->source.data));
-    CLI_TRY(cli_set_source(c, vae, &o->source));
+    bool foreign;
+    CLI_TRY(cli_describe_data(c, vae, &o->source, &foreign));
     if (o->source.part != CLI_UNSET) return gap_open_part(vae, (elb_part)o->source.part, d);
     if (foreign) return gap_open_part(vae, ELB_PART_ALL, d);
     CLI_TRY(gap_open_part(vae, ELB_PART_TRAIN, d));
@@ -187,18 +182,6 @@ static elb_status gap_check(cli *c, const gap_options *o, const gap_data *d)
 
 /* --- the work ------------------------------------------------------------------------------------------------------ */
 
-static elb_status gap_print_json(cli *c, const char *folder)
-{
-    char *path;
-    json_error_t error;
-    CLI_TRY(cli_path(c, folder, "gap.json", &path));
-    json_t *object = json_load_file(path, 0, &error);
-    elb_status status = object ? cli_print_json(c, object, JSON_INDENT(2))
-                               : cli_fail(c, ELB_FAILURE, "could not read '%s' back: %s", path, error.text);
-    free(path);
-    return status;
-}
-
 static elb_status gap_go(cli *c, const gap_options *o, elb_vae *vae, const gap_data *d, const char *folder)
 {
     elb_gap_settings settings;
@@ -210,7 +193,7 @@ static elb_status gap_go(cli *c, const gap_options *o, elb_vae *vae, const gap_d
         return cli_fail(c, status, "stopped before the end; the same command goes on from what is kept in %s", folder);
     CLI_TRY(status);
     if (c->common.json)
-        status = gap_print_json(c, folder);
+        status = cli_print_json_file(c, folder, "gap.json");
     else
         fputs(text, stdout);
     elb_text_free(c->context, text);
@@ -296,15 +279,12 @@ const cli_verb verb_gap = {
     .name = "gap",
     .summary = "tell where q(z|x) loses against log p(x): by its family, or by the encoder",
     .arguments = "RUN",
-    .details =
-        "RUN is a run's folder or a model.safetensors file. log p(x) less the ELBO is the inference gap. It is the sum "
-        "of the approximation gap, what even the best q of its family loses, and the amortisation gap, what the "
-        "encoder "
-        "loses against that best q (Cremer, Li & Duvenaud 2018). log p(x) is the greatest of three lower bounds; the "
-        "best q of every datum is found by gradient steps from several starts.\n\n"
-        "Prints a table for training and test data and what to improve, and writes into FOLDER gap.json, every datum "
-        "in "
-        "gap-PART.npz and .csv, and pictures. Stopped, the same command goes on where it was.",
+    .details = "RUN is a run's folder or a model.safetensors file. log p(x) less the ELBO is the inference gap. It is "
+               "the sum of the approximation gap, what even the best q of its family loses, and the amortisation gap, "
+               "what the encoder loses against that best q (Cremer, Li & Duvenaud 2018). log p(x) is the greatest of "
+               "three lower bounds; the best q of every datum is found by gradient steps from several starts.\n\n"
+               "Prints a table for training and test data and what to improve, and writes into FOLDER gap.json, every "
+               "datum in gap-PART.npz and .csv, and pictures. Stopped, the same command goes on where it was.",
     .examples = "elbow gap run\n"
                 "elbow gap run --limit 20 --temperatures 200 --optima none\n"
                 "elbow gap run --part test --set refine.steps=20 --json\n"

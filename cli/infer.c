@@ -21,21 +21,7 @@ typedef struct infer_options {
 static const char *const infer_starts[] = {"encoder", "zero", NULL};
 
 #define INFER_OPTIONS                                                                                                  \
-    CLI_SOURCE_OPTIONS(infer_options),                                                                                 \
-        {.name = "limit",                                                                                              \
-         .kind = CLI_INT,                                                                                              \
-         .offset = offsetof(infer_options, limit),                                                                     \
-         .value = "N",                                                                                                 \
-         .min = 1,                                                                                                     \
-         .max = INT64_C(1000000000000),                                                                                \
-         .help = "Only the first N data."},                                                                            \
-        {.name = "batch",                                                                                              \
-         .kind = CLI_INT,                                                                                              \
-         .offset = offsetof(infer_options, batch),                                                                     \
-         .value = "B",                                                                                                 \
-         .min = 1,                                                                                                     \
-         .max = 1000000,                                                                                               \
-         .help = "Data in flight at a time. Changes memory and speed, never the result."},                             \
+    CLI_SOURCE_OPTIONS(infer_options), CLI_WALK_OPTIONS(infer_options),                                                \
     {                                                                                                                  \
         .name = "out", .kind = CLI_TEXT, .offset = offsetof(infer_options, out), .value = "FILE",                      \
         .words = CLI_WORDS_FILE,                                                                                       \
@@ -52,9 +38,8 @@ static const cli_option infer_table[] = {
      .value = "K",
      .min = 1,
      .max = 100000,
-     .help =
-         "Take the ELBO from K samples of z per datum, and write them as z, with log_q, into --out. By default it is "
-         "taken from one, which is not written."},
+     .help = "Take the ELBO from K samples of z per datum, and write them as z, with log_q, into --out. By default it "
+             "is taken from one, which is not written."},
     {.name = NULL},
 };
 
@@ -78,9 +63,8 @@ static const cli_option refine_table[] = {
      .offset = offsetof(infer_options, from),
      .value = "START",
      .choices = infer_starts,
-     .help =
-         "Start at the encoder's output, or at zero; by default what refine.start says, which is the encoder unless "
-         "set."},
+     .help = "Start at the encoder's output, or at zero; by default what refine.start says, which is the encoder "
+             "unless set."},
     {.name = "samples",
      .kind = CLI_INT,
      .offset = offsetof(infer_options, samples),
@@ -206,11 +190,9 @@ static elb_status infer_data(cli *c, const infer_options *o, elb_vae *vae, const
 {
     infer_report r = {.vae = vae, .dataset = dataset, .table = o->out, .latency = NAN};
     elb_infer_settings settings = {.table = o->out,
-                                   .limit = o->limit == CLI_UNSET ? 0 : o->limit,
-                                   .batch = o->batch == CLI_UNSET ? 0 : o->batch,
-                                   .samples = o->samples != CLI_UNSET ? o->samples
-                                              : ladder                ? REFINE_SAMPLES
-                                                                      : 1,
+                                   .limit = cli_or(o->limit, 0),
+                                   .batch = cli_or(o->batch, 0),
+                                   .samples = cli_or(o->samples, ladder ? REFINE_SAMPLES : 1),
                                    .keep_samples = !ladder && o->samples != CLI_UNSET,
                                    .ladder = ladder,
                                    .progress = progress_bar_show,
@@ -276,13 +258,10 @@ const cli_verb verb_infer = {
     .summary = "the posterior q(z|x) of every datum, to a file",
     .arguments = "RUN",
     .details = "RUN is a run's folder or a model.safetensors file. Writes what is known of q(z|x) for every datum, and "
-               "prints the "
-               "mean ELBO, the time that inference takes for one datum alone, and how many a second it does in "
-               "batches. With --set "
-               "refine.steps=T it is refined by T gradient steps.\n\n"
+               "prints the mean ELBO, the time that inference takes for one datum alone, and how many a second it does "
+               "in batches. With --set refine.steps=T it is refined by T gradient steps.\n\n"
                "Plain IDX and NPY files may be of any size: memory does not grow with them. The result depends neither "
-               "on --batch "
-               "nor on --threads. docs/methods/inference.md says what lambda holds.",
+               "on --batch nor on --threads. docs/methods/inference.md says what lambda holds.",
     .examples = "elbow infer run --out posterior.npz\n"
                 "elbow infer run --data other.npy --samples 10 --out posterior.npz\n"
                 "elbow infer run --set refine.steps=100 --limit 1000 --json",
@@ -301,11 +280,9 @@ const cli_verb verb_refine = {
     .summary = "improve every datum's q(z|x) by gradient steps, and tell what they gain",
     .arguments = "RUN",
     .details = "RUN is a run's folder or a model.safetensors file. Stochastic variational inference: the encoder's "
-               "lambda(x) goes "
-               "up the ELBO's gradient, the model held fixed. Prints the ELBO after 0, 1, 2, 5, 10, 20, 50, ... steps, "
-               "with its "
-               "gain and the time per datum, each rung from the start; eval, infer and reconstruct refine with --set "
-               "refine.steps=T.\n\n"
+               "lambda(x) goes up the ELBO's gradient, the model held fixed. Prints the ELBO after 0, 1, 2, 5, 10, 20, "
+               "50, ... steps, with its gain and the time per datum, each rung from the start; eval, infer and "
+               "reconstruct refine with --set refine.steps=T.\n\n"
                "elbow keys lists the other keys of refine. The result depends neither on --batch nor on --threads.",
     .examples = "elbow refine run --steps 100\n"
                 "elbow refine run --steps 1000 --from zero --rate 0.1 --limit 500\n"

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include <elbow/convert.h>
+#include <elbow/evaluate.h>
 
 #include "source.h"
 #include "verbs.h"
@@ -90,11 +91,6 @@ static void inspect_put(json_t *object)
 
 /* --- data ------------------------------------------------------------------------------------------------------- */
 
-static elb_status inspect_set(void *config, const char *key, const char *value)
-{
-    return elb_config_set(config, key, value);
-}
-
 static void inspect_facts(json_t *o, const elb_dataset *d)
 {
     int64_t shape[3];
@@ -149,7 +145,7 @@ static elb_status inspect_data(cli *c, const inspect_options *options, json_t *o
     json_object_set_new(o, "data", json_string(spec));
     CLI_TRY(elb_config_create(c->context, &config));
     elb_status status = elb_config_set(config, "data.spec", spec);
-    if (status == ELB_OK) status = cli_set_keys(c, &options->set, inspect_set, config);
+    if (status == ELB_OK) status = cli_set_config(c, &options->set, config);
     if (status == ELB_OK) status = inspect_data_parts(config, o);
     elb_config_destroy(config);
     return status;
@@ -265,13 +261,14 @@ static elb_status inspect_training(cli *c, json_t *o)
 
 static elb_status inspect_evaluations(cli *c, json_t *o)
 {
-    static const char *const names[] = {"eval-elbo.json", "eval-iwae.json"};
     static const char *const keys[] = {"log_likelihood_nats", "standard_error", "bits_per_dim", "samples", "n", "data"};
     json_t *list = json_array();
-    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
-        char *path;
-        CLI_TRY(cli_path(c, c->arguments[0], names[i], &path));
-        json_t *found = json_load_file(path, 0, NULL), *line = json_pack("{s:s}", "file", names[i]);
+    json_object_set_new(o, "evaluations", list);
+    for (int e = ELB_ESTIMATE_ELBO; e <= ELB_ESTIMATE_BDMC; e++) {
+        char *path, name[32];
+        snprintf(name, sizeof name, "eval-%s.json", elb_estimator_name((elb_estimator)e));
+        CLI_TRY(cli_path(c, c->arguments[0], name, &path));
+        json_t *found = json_load_file(path, 0, NULL), *line = json_pack("{s:s}", "file", name);
         for (size_t k = 0; found && k < sizeof keys / sizeof *keys; k++)
             json_object_set(line, keys[k], json_object_get(found, keys[k]));
         if (found) json_array_append(list, line);
@@ -279,7 +276,6 @@ static elb_status inspect_evaluations(cli *c, json_t *o)
         json_decref(found);
         free(path);
     }
-    json_object_set_new(o, "evaluations", list);
     return ELB_OK;
 }
 
@@ -327,11 +323,9 @@ const cli_verb verb_inspect = {
     .name = "inspect",
     .summary = "tell what is in a run, a model file, or data",
     .arguments = "RUN|MODEL|DATA",
-    .details =
-        "Of data: shape, type, range, number of NaN and infinities, and how many there are in each part. Of a "
-        "model.safetensors file: "
-        "its parameters and configuration; of any other safetensors file, its tensors. Of a run's folder: also its "
-        "last epoch and its evaluations.",
+    .details = "Of data: shape, type, range, number of NaN and infinities, and how many there are in each part. Of a "
+               "model.safetensors file: its parameters and configuration; of any other safetensors file, its tensors. "
+               "Of a run's folder: also its last epoch and its evaluations.",
     .examples = "elbow inspect fashion-mnist\n"
                 "elbow inspect arrays.npz --set data.key=images\n"
                 "elbow inspect run --json",

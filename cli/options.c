@@ -50,8 +50,8 @@ static const cli_option options_common[] = {
      .value = "STYLE",
      .choices = options_progress,
      .fallback = "auto",
-     .help = "How progress is shown on standard error; auto draws a bar on a terminal and prints plain lines "
-             "elsewhere."},
+     .help =
+         "How progress is shown on standard error; auto draws a bar on a terminal and prints plain lines elsewhere."},
     {.name = "quiet",
      .letter = 'q',
      .kind = CLI_FLAG,

@@ -17,6 +17,7 @@ typedef enum cli_kind {
 } cli_kind;
 
 enum { CLI_UNSET = -1, CLI_LIST_MAX = 256 };
+#define CLI_DATA_MAX INT64_C(1000000000000) /* of a --limit */
 typedef struct cli_list {
     int count;
     const char *at[CLI_LIST_MAX];

@@ -56,6 +56,18 @@ elb_status cli_print_json(cli *c, json_t *object, size_t flags)
     return ELB_OK;
 }
 
+elb_status cli_print_json_file(cli *c, const char *folder, const char *name)
+{
+    char *path;
+    json_error_t error;
+    CLI_TRY(cli_path(c, folder, name, &path));
+    json_t *object = json_load_file(path, 0, &error);
+    elb_status status = object ? cli_print_json(c, object, JSON_INDENT(2))
+                               : cli_fail(c, ELB_FAILURE, "could not read '%s' back: %s", path, error.text);
+    free(path);
+    return status;
+}
+
 json_t *cli_real(double value)
 {
     return isfinite(value) ? json_real(value) : json_null();
@@ -94,6 +106,21 @@ elb_status cli_set_keys(cli *c, const cli_list *list,
         CLI_TRY(set(target, key, equals + 1));
     }
     return ELB_OK;
+}
+
+static elb_status output_set(void *config, const char *key, const char *value)
+{
+    return elb_config_set(config, key, value);
+}
+
+elb_status cli_set_config(cli *c, const cli_list *list, elb_config *config)
+{
+    return cli_set_keys(c, list, output_set, config);
+}
+
+int64_t cli_or(int64_t given, int64_t fallback)
+{
+    return given != CLI_UNSET ? given : fallback;
 }
 
 elb_status cli_path(cli *c, const char *folder, const char *name, char **path)

@@ -10,10 +10,9 @@ static elb_status picture_default(cli *c, const char *name, char **path)
 {
     const char *run = c->arguments[0];
     if (!cli_is_folder(run))
-        return cli_fail(c, ELB_USAGE,
-                        "'%s' is no run's folder to put a picture into: say where with --out FILE.png or "
-                        "--table FILE.npz",
-                        run);
+        return cli_fail(
+            c, ELB_USAGE,
+            "'%s' is no run's folder to put a picture into: say where with --out FILE.png or --table FILE.npz", run);
     char *folder;
     CLI_TRY(cli_path(c, run, "images", &folder));
     elb_status status = ELB_OK;
@@ -31,6 +30,7 @@ elb_status cli_picture_settings(cli *c, const cli_picture *picture, const char *
     settings->png = picture->out;
     settings->table = picture->table;
     settings->count = picture->count;
+    settings->draw = picture->draw;
     CLI_TRY(cli_seed(c, config, &settings->seed));
     if (picture->out || picture->table) return ELB_OK;
     CLI_TRY(picture_default(c, name, made));

@@ -9,6 +9,7 @@
 typedef struct cli_picture {
     const char *out, *table;
     int64_t count;
+    bool draw;
 } cli_picture;
 
 /* Entries of an option table for a struct that has a cli_picture named `picture`. */
@@ -27,12 +28,18 @@ typedef struct cli_picture {
          .value = "FILE.png",                                                                                          \
          .words = CLI_WORDS_FILE,                                                                                      \
          .help = "The picture; by default in the run's folder images, unless --table is all that is asked for."},      \
+        {.name = "table",                                                                                              \
+         .kind = CLI_TEXT,                                                                                             \
+         .offset = offsetof(type, picture.table),                                                                      \
+         .value = "FILE",                                                                                              \
+         .words = CLI_WORDS_FILE,                                                                                      \
+         .help = "The numbers, as an .npz or .csv file."},                                                             \
     {                                                                                                                  \
-        .name = "table", .kind = CLI_TEXT, .offset = offsetof(type, picture.table), .value = "FILE",                   \
-        .words = CLI_WORDS_FILE, .help = "The numbers, as an .npz or .csv file."                                       \
+        .name = "draw", .kind = CLI_FLAG, .offset = offsetof(type, picture.draw),                                      \
+        .help = "Draw x from p(x|z) instead of showing its mean."                                                      \
     }
 
-/* Fills in where to write; *made, which settings->png may point to, is to be freed. `name` is the picture's own. */
+/* Fills in what the options say; *made, which settings->png may point to, is to be freed. `name` is the picture's own. */
 elb_status cli_picture_settings(cli *c, const cli_picture *picture, const char *name, const elb_config *config,
                                 elb_picture_settings *settings, char **made);
 /* Says what was written. */

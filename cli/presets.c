@@ -99,9 +99,8 @@ const cli_verb verb_keys = {
     .name = "keys",
     .summary = "list the configuration's keys with their defaults and ranges",
     .arguments = "[SECTION]",
-    .details =
-        "Every key can be set in a YAML file (--config) and with --set KEY=VALUE. SECTION is the part of a key before "
-        "the dot, or a whole key.",
+    .details = "Every key can be set in a YAML file (--config) and with --set KEY=VALUE. SECTION is the part of a key "
+               "before the dot, or a whole key.",
     .examples = "elbow keys\n"
                 "elbow keys objective",
     .accepts = CLI_JSON | CLI_ALWAYS,

@@ -8,7 +8,7 @@
 typedef struct reconstruct_options {
     cli_source source;
     cli_picture picture;
-    bool draw, mean;
+    bool mean;
 } reconstruct_options;
 
 static const cli_option reconstruct_table[] = {
@@ -18,16 +18,12 @@ static const cli_option reconstruct_table[] = {
      .kind = CLI_FLAG,
      .offset = offsetof(reconstruct_options, mean),
      .help = "Decode the mean of q(z|x) instead of a draw from it."},
-    {.name = "draw",
-     .kind = CLI_FLAG,
-     .offset = offsetof(reconstruct_options, draw),
-     .help = "Draw x from p(x|z) instead of showing its mean."},
     {.name = NULL},
 };
 
 static elb_status reconstruct_data(cli *c, const reconstruct_options *o, elb_vae *vae, const elb_dataset *dataset)
 {
-    elb_picture_settings settings = {.draw = o->draw, .mean_latent = o->mean};
+    elb_picture_settings settings = {.mean_latent = o->mean};
     char *made = NULL;
     elb_status status =
         cli_picture_settings(c, &o->picture, "reconstructions.png", elb_vae_config(vae), &settings, &made);
@@ -59,10 +55,9 @@ const cli_verb verb_reconstruct = {
     .summary = "encode data and decode them again",
     .arguments = "RUN",
     .details = "Shows the first data and their reconstructions as PNG (images above one another, pairs of numbers as "
-               "points, grey "
-               "and in colour, other tables as heat maps side by side, 240 rows at most), and writes the numbers (x, "
-               "reconstruction, z, mean, "
-               "log_variance, squared error) as a table on request. RUN is a run's folder or a model.safetensors file.",
+               "points, grey and in colour, other tables as heat maps side by side, 240 rows at most), and writes the "
+               "numbers (x, reconstruction, z, mean, log_variance, squared error) as a table on request. RUN is a "
+               "run's folder or a model.safetensors file.",
     .examples = "elbow reconstruct run\n"
                 "elbow reconstruct run --data other.npy --count 10 --out other.png --table other.npz",
     .options = reconstruct_table,

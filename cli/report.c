@@ -24,10 +24,9 @@ const cli_verb verb_report = {
     .name = "report",
     .summary = "write a run's page: numbers, curves, pictures, configuration",
     .arguments = "RUN",
-    .details =
-        "Writes RUN/report.html, which needs no other file and no network, out of what the run's folder holds: its "
-        "log, its configuration, the results of eval and the pictures of sample and reconstruct. Prints the page's "
-        "name.",
+    .details = "Writes RUN/report.html, which needs no other file and no network, out of what the run's folder holds: "
+               "its log, its configuration, the results of eval and the pictures of sample and reconstruct. Prints the "
+               "page's name.",
     .examples = "elbow report run",
     .accepts = CLI_JSON | CLI_LOG | CLI_ALWAYS,
     .least = 1,

@@ -6,15 +6,10 @@
 
 typedef struct sample_options {
     cli_picture picture;
-    bool draw;
 } sample_options;
 
 static const cli_option sample_table[] = {
     CLI_PICTURE_OPTIONS(sample_options, "100"),
-    {.name = "draw",
-     .kind = CLI_FLAG,
-     .offset = offsetof(sample_options, draw),
-     .help = "Draw x from p(x|z) instead of showing its mean."},
     {.name = NULL},
 };
 
@@ -23,7 +18,7 @@ static elb_status sample_run(cli *c, const void *values)
     const sample_options *o = values;
     elb_vae *vae;
     CLI_TRY(elb_vae_open(c->context, c->arguments[0], &vae));
-    elb_picture_settings settings = {.draw = o->draw};
+    elb_picture_settings settings = {0};
     char *made = NULL;
     elb_status status = cli_picture_settings(c, &o->picture, "samples.png", elb_vae_config(vae), &settings, &made);
     if (status == ELB_OK) status = elb_sample_images(vae, &settings);
@@ -37,10 +32,9 @@ const cli_verb verb_sample = {
     .name = "sample",
     .summary = "draw new data from a trained model",
     .arguments = "RUN",
-    .details =
-        "Draws z from the prior and decodes it: a grid of images, a scatter plot of pairs of numbers, or a heat map "
-        "of any other table (a row per datum, 240 at most), as PNG, and the numbers (x, z) as a table on "
-        "request. RUN is a run's folder or a model.safetensors file.",
+    .details = "Draws z from the prior and decodes it: a grid of images, a scatter plot of pairs of numbers, or a heat "
+               "map of any other table (a row per datum, 240 at most), as PNG, and the numbers (x, z) as a table on "
+               "request. RUN is a run's folder or a model.safetensors file.",
     .examples = "elbow sample run\n"
                 "elbow sample run --count 1000 --table samples.npz --draw --seed 7",
     .options = sample_table,

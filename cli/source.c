@@ -21,19 +21,24 @@ static elb_status source_open_test(cli *c, const elb_config *config, elb_dataset
     elb_status status = elb_config_open_data(config, NULL, ELB_PART_TEST, dataset);
     if (status != ELB_USAGE) return status;
     CLI_TRY(elb_config_open_data(config, NULL, ELB_PART_ALL, dataset));
-    cli_note(c, "note: there is no test part, so all of the data are used, those of the training among them; "
-                "--part train or validation chooses, data.test holds some out when training");
+    cli_note(c, "note: there is no test part, so all of the data are used, those of the training among them; --part "
+                "train or validation chooses, data.test holds some out when training");
     return ELB_OK;
+}
+
+elb_status cli_describe_data(cli *c, elb_vae *vae, const cli_source *source, bool *foreign)
+{
+    char own[1024];
+    CLI_TRY(elb_config_get(elb_vae_config(vae), "data.spec", own, sizeof own));
+    *foreign = source->data && strcmp(source->data, own) != 0;
+    if (source->data) CLI_TRY(elb_vae_set(vae, "data.spec", source->data));
+    return cli_set_source(c, vae, source);
 }
 
 elb_status cli_open_data(cli *c, elb_vae *vae, const cli_source *source, bool *foreign, elb_dataset **dataset)
 {
-    char own[1024];
     const elb_config *config = elb_vae_config(vae);
-    CLI_TRY(elb_config_get(config, "data.spec", own, sizeof own));
-    *foreign = source->data && strcmp(source->data, own) != 0;
-    if (source->data) CLI_TRY(elb_vae_set(vae, "data.spec", source->data));
-    CLI_TRY(cli_set_source(c, vae, source));
+    CLI_TRY(cli_describe_data(c, vae, source, foreign));
     if (source->part != CLI_UNSET) return elb_config_open_data(config, NULL, (elb_part)source->part, dataset);
     return *foreign ? elb_config_open_data(config, NULL, ELB_PART_ALL, dataset) : source_open_test(c, config, dataset);
 }

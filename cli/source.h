@@ -35,9 +35,25 @@ extern const char *const cli_parts[]; /* in the order of elb_part; end with NULL
                 "be repeated."                                                                                         \
     }
 
+/* Entries of an option table for a struct that has int64_t limit and batch: of work that goes through the data. */
+#define CLI_WALK_OPTIONS(type)                                                                                         \
+    {.name = "limit",                                                                                                  \
+     .kind = CLI_INT,                                                                                                  \
+     .offset = offsetof(type, limit),                                                                                  \
+     .value = "N",                                                                                                     \
+     .min = 1,                                                                                                         \
+     .max = CLI_DATA_MAX,                                                                                              \
+     .help = "Only the first N data."},                                                                                \
+    {                                                                                                                  \
+        .name = "batch", .kind = CLI_INT, .offset = offsetof(type, batch), .value = "B", .min = 1, .max = 1000000,     \
+        .help = "Data in flight at a time. Changes memory and speed, never the result."                                \
+    }
+
 /* The keys of --set alone, for work that needs no data. */
 elb_status cli_set_source(cli *c, elb_vae *vae, const cli_source *source);
-/* Opens the data for `vae`, whose configuration then describes them. *foreign: they are not what it was trained with. */
+/* Has `vae`'s configuration describe the data. *foreign: they are not what it was trained with. */
+elb_status cli_describe_data(cli *c, elb_vae *vae, const cli_source *source, bool *foreign);
+/* The same, and opens them: the part that is named; else of other data all; else the test part where there is one. */
 elb_status cli_open_data(cli *c, elb_vae *vae, const cli_source *source, bool *foreign, elb_dataset **dataset);
 
 #endif

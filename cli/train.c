@@ -59,11 +59,6 @@ static const cli_option train_table[] = {
 
 /* --- the configuration ------------------------------------------------------------------------------------------ */
 
-static elb_status train_set(void *config, const char *key, const char *value)
-{
-    return elb_config_set(config, key, value);
-}
-
 /* Later ones win: what the run was started with or the defaults, preset, file, --data and --seed, --set. */
 static elb_status train_fill(cli *c, const train_options *o, elb_config *config)
 {
@@ -75,7 +70,7 @@ static elb_status train_fill(cli *c, const train_options *o, elb_config *config)
         snprintf(seed, sizeof seed, "%lld", (long long)c->common.seed);
         CLI_TRY(elb_config_set(config, "seed", seed));
     }
-    return cli_set_keys(c, &o->set, train_set, config);
+    return cli_set_config(c, &o->set, config);
 }
 
 static elb_status train_check(cli *c, const train_options *o, const elb_config *config)
@@ -166,8 +161,8 @@ static elb_status train_go(cli *c, const train_options *o, const elb_config *con
     elb_status status = elb_train(config, &settings, &result);
     if (status == ELB_INTERRUPTED || status == ELB_REQUEUE)
         return cli_fail(c, status,
-                        "stopped in epoch %lld after step %lld; a checkpoint was written, go on with: elbow "
-                        "train --resume --out %s",
+                        "stopped in epoch %lld after step %lld; a checkpoint was written, go on with: elbow train "
+                        "--resume --out %s",
                         (long long)result.epochs + 1, (long long)result.steps, o->out);
     CLI_TRY(status);
     train_size size;
@@ -194,12 +189,10 @@ const cli_verb verb_train = {
     .name = "train",
     .summary = "train a variational autoencoder into a run folder",
     .arguments = "",
-    .details =
-        "Trains on --data and writes the run folder --out: config.yaml (complete), model.safetensors (PyTorch's names "
-        "and "
-        "layout), state.safetensors (to resume from), log.jsonl (one object per epoch).\n\n"
-        "Configuration comes from the defaults, then --preset, then --config, then --data and --seed, then --set: the "
-        "later one wins. SIGINT and SIGTERM write a checkpoint first.",
+    .details = "Trains on --data and writes the run folder --out: config.yaml (complete), model.safetensors (PyTorch's "
+               "names and layout), state.safetensors (to resume from), log.jsonl (one object per epoch).\n\n"
+               "Configuration comes from the defaults, then --preset, then --config, then --data and --seed, then "
+               "--set: the later one wins. SIGINT and SIGTERM write a checkpoint first.",
     .examples = "elbow train --preset avi --data fashion-mnist --out run\n"
                 "elbow train --preset table --data table.csv --set model.latent=8 --out run\n"
                 "elbow train --resume --out run --set train.epochs=100\n"

@@ -19,25 +19,23 @@ const elb_option elb_data_option_table[] = {
      .offset = offsetof(elb_data_options, folder),
      .fallback = "",
      .help = "Folder with the IDX files of the named set; empty takes the one in the environment's ELBOW_MNIST for "
-             "mnist, and "
-             "that of Debian's package for fashion-mnist."},
+             "mnist, and that of Debian's package for fashion-mnist."},
     {.name = "scale",
      .kind = ELB_OPTION_REAL,
      .offset = offsetof(elb_data_options, scale),
      .fallback = "0",
      .min = 0,
      .max = 1e30,
-     .help = "Every value is divided by this number of data units; 0 means 255 for 8-bit data that is not "
-             "only 0 and 1, and 1 for all other."},
+     .help = "Every value is divided by this number of data units; 0 means 255 for 8-bit data that is not only 0 and "
+             "1, and 1 for all other."},
     {.name = "binarise",
      .kind = ELB_OPTION_CHOICE,
      .offset = offsetof(elb_data_options, binarise),
      .fallback = "auto",
      .choices = data_binarise,
-     .help =
-         "How values in [0,1] become 0 or 1: not at all, drawn anew at every use (dynamic), drawn once (static), or by "
-         "threshold. auto is dynamic for 8-bit images, and for values in [0,1] under a bernoulli likelihood; else "
-         "none."},
+     .help = "How values in [0,1] become 0 or 1: not at all, drawn anew at every use (dynamic), drawn once (static), "
+             "or by threshold. auto is dynamic for 8-bit images, and for values in [0,1] under a bernoulli likelihood; "
+             "else none."},
     {.name = "threshold",
      .kind = ELB_OPTION_REAL,
      .offset = offsetof(elb_data_options, threshold),

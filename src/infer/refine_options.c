@@ -89,8 +89,8 @@ const elb_option elb_refine_option_table[] = {
      .fallback = "0",
      .min = 0,
      .max = 1e6,
-     .help = "A datum is done when its ELBO rises by less than this many nats over a window of steps; 0 takes every "
-             "step."},
+     .help =
+         "A datum is done when its ELBO rises by less than this many nats over a window of steps; 0 takes every step."},
     {.name = "patience",
      .kind = ELB_OPTION_INT,
      .offset = offsetof(elb_refine_options, patience),

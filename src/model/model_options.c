@@ -37,18 +37,16 @@ const elb_option elb_likelihood_option_table[] = {
      .offset = offsetof(elb_likelihood_options, type),
      .fallback = "auto",
      .choices = model_likelihoods,
-     .help =
-         "Distribution of one data value given the decoder's output: bernoulli for 0 and 1, continuous-bernoulli for "
-         "[0,1], gaussian for any number. auto is bernoulli for data of 0 and 1 or binarised data, else gaussian with "
-         "learned variances that start below the data's."},
+     .help = "Distribution of one data value given the decoder's output: bernoulli for 0 and 1, continuous-bernoulli "
+             "for [0,1], gaussian for any number. auto is bernoulli for data of 0 and 1 or binarised data, else "
+             "gaussian with learned variances that start below the data's."},
     {.name = "mean",
      .kind = ELB_OPTION_CHOICE,
      .offset = offsetof(elb_likelihood_options, mean),
      .fallback = "linear",
      .choices = model_means,
-     .help =
-         "What makes the mean of a gaussian likelihood of the decoder's output: nothing (linear), a sigmoid for data "
-         "in [0,1], or a tanh for data in [-1,1]."},
+     .help = "What makes the mean of a gaussian likelihood of the decoder's output: nothing (linear), a sigmoid for "
+             "data in [0,1], or a tanh for data in [-1,1]."},
     {.name = "variance",
      .kind = ELB_OPTION_CHOICE,
      .offset = offsetof(elb_likelihood_options, variance),

@@ -16,8 +16,7 @@ const elb_option elb_objective_option_table[] = {
      .fallback = "elbo",
      .choices = objective_types,
      .help = "Bound on the log-likelihood that training maximises: the ELBO, the IWAE bound, or the ELBO after the "
-             "steps of "
-             "refine."},
+             "steps of refine."},
     {.name = "samples",
      .kind = ELB_OPTION_INT,
      .offset = offsetof(elb_objective_options, samples),
@@ -66,16 +65,14 @@ const elb_option elb_objective_option_table[] = {
      .fallback = "through",
      .choices = objective_encoders,
      .help = "What savi trains the encoder by: the refined ELBO through all steps of refine, the ELBO at their start, "
-             "or the "
-             "KL divergence from q at their start to q at their end; with refine.start=zero it is not trained."},
+             "or the KL divergence from q at their start to q at their end; with refine.start=zero it is not trained."},
     {.name = "difference",
      .kind = ELB_OPTION_CHOICE,
      .offset = offsetof(elb_objective_options, difference),
      .fallback = "forward",
      .choices = objective_differences,
-     .help =
-         "Differences of gradients that give savi its second derivatives: forward, one run per step, or central, two "
-         "and more digits."},
+     .help = "Differences of gradients that give savi its second derivatives: forward, one run per step, or central, "
+             "two and more digits."},
     {.name = "radius",
      .kind = ELB_OPTION_REAL,
      .offset = offsetof(elb_objective_options, radius),
@@ -83,35 +80,31 @@ const elb_option elb_objective_option_table[] = {
      .min = 1e-12,
      .max = 1,
      .help = "How far savi moves the local parameters for a difference of gradients: the Euclidean norm for the datum "
-             "that is "
-             "moved most."},
+             "that is moved most."},
     {.name = "pretrain",
      .kind = ELB_OPTION_REAL,
      .offset = offsetof(elb_objective_options, pretrain),
      .fallback = "0",
      .min = 0,
      .max = 0.99,
-     .help =
-         "Share of the epochs, at the start, in which recmix and bvi train a mixture's first component alone, as a VAE "
-         "with as many samples; the others start from it."},
+     .help = "Share of the epochs, at the start, in which recmix and bvi train a mixture's first component alone, as a "
+             "VAE with as many samples; the others start from it."},
     {.name = "recursion",
      .kind = ELB_OPTION_REAL,
      .offset = offsetof(elb_objective_options, recursion),
      .fallback = "0.33",
      .min = 0,
      .max = 1,
-     .help =
-         "Share of the epochs after that in which recmix and bvi train each component against those before it; in the "
-         "rest all are trained together on the mixture's ELBO."},
+     .help = "Share of the epochs after that in which recmix and bvi train each component against those before it; in "
+             "the rest all are trained together on the mixture's ELBO."},
     {.name = "clip_kl",
      .kind = ELB_OPTION_REAL,
      .offset = offsetof(elb_objective_options, clip_kl),
      .fallback = "3",
      .min = 0,
      .max = 1e6,
-     .help =
-         "Largest log ratio in nats, of either sign, by which recmix and bvi credit a component for being unlike those "
-         "before it."},
+     .help = "Largest log ratio in nats, of either sign, by which recmix and bvi credit a component for being unlike "
+             "those before it."},
     {.name = "nu",
      .kind = ELB_OPTION_REAL,
      .offset = offsetof(elb_objective_options, nu),

@@ -76,9 +76,8 @@ const elb_option elb_posterior_option_table[] = {
      .offset = offsetof(elb_posterior_options, flow_context),
      .fallback = "encoder",
      .choices = posterior_flow_contexts,
-     .help =
-         "How the flow's networks know the datum: by numbers from the encoder, not at all (none), or by weights of its "
-         "own that refinement can fit (local, aux_flow only)."},
+     .help = "How the flow's networks know the datum: by numbers from the encoder, not at all (none), or by weights of "
+             "its own that refinement can fit (local, aux_flow only)."},
     {.name = "gp_covariance",
      .kind = ELB_OPTION_CHOICE,
      .offset = offsetof(elb_posterior_options, gp_covariance),
@@ -107,9 +106,8 @@ const elb_option elb_posterior_option_table[] = {
      .offset = offsetof(elb_posterior_options, trunk),
      .fallback = "separate",
      .choices = posterior_trunks,
-     .help =
-         "Whether every component of a mixture has an encoder of its own, or all share the hidden layers of one and "
-         "have output layers of their own."},
+     .help = "Whether every component of a mixture has an encoder of its own, or all share the hidden layers of one "
+             "and have output layers of their own."},
     {.name = "weights",
      .kind = ELB_OPTION_CHOICE,
      .offset = offsetof(elb_posterior_options, weights),
@@ -122,17 +120,15 @@ const elb_option elb_posterior_option_table[] = {
      .offset = offsetof(elb_posterior_options, allocation),
      .fallback = "systematic",
      .choices = posterior_allocations,
-     .help =
-         "How a mixture's samples are shared out among its components: in proportion to the weights, or by chance for "
-         "each sample."},
+     .help = "How a mixture's samples are shared out among its components: in proportion to the weights, or by chance "
+             "for each sample."},
     {.name = "start",
      .kind = ELB_OPTION_CHOICE,
      .offset = offsetof(elb_posterior_options, start),
      .fallback = "copies",
      .choices = posterior_starts,
-     .help =
-         "What a mixture's further components start as when the first was trained before: copies of it with a little "
-         "noise, or fresh encoders."},
+     .help = "What a mixture's further components start as when the first was trained before: copies of it with a "
+             "little noise, or fresh encoders."},
     {.name = "jitter",
      .kind = ELB_OPTION_REAL,
      .offset = offsetof(elb_posterior_options, jitter),

@@ -22,9 +22,8 @@ const elb_option elb_train_option_table[] = {
      .min = 1,
      .max = 1e6,
      .zero = "auto",
-     .help =
-         "Passes over the training data; the iwae schedule's stages are scaled to it, and 3280 is as published. auto "
-         "is what makes 12000 steps, but from 20 to 1000 passes."},
+     .help = "Passes over the training data; the iwae schedule's stages are scaled to it, and 3280 is as published. "
+             "auto is what makes 12000 steps, but from 20 to 1000 passes."},
     {.name = "batch",
      .kind = ELB_OPTION_INT,
      .offset = offsetof(elb_train_options, batch),

@@ -18,9 +18,8 @@ const elb_option elb_plan_option_table[] = {
      .kind = ELB_OPTION_TEXT,
      .offset = offsetof(elb_plan_options, preset),
      .fallback = "",
-     .help =
-         "Preset that gives every method its data, model, likelihood, optimizer, schedule and train sections; empty "
-         "takes the first method's."},
+     .help = "Preset that gives every method its data, model, likelihood, optimizer, schedule and train sections; "
+             "empty takes the first method's."},
     {.name = "seeds",
      .kind = ELB_OPTION_INT,
      .offset = offsetof(elb_plan_options, seeds),
