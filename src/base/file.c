@@ -129,6 +129,20 @@ static elb_status writer_failed_before(elb_writer *w)
     return elb_fail(w->context, w->status, "could not write '%s': out of memory", w->path);
 }
 
+int elb_write_all(elb_context *c, int fd, const void *bytes, size_t size)
+{
+    const elb_settings *s = elb_context_settings(c);
+    const char *at = bytes;
+    while (size > 0) {
+        long n = s->write(s->user, fd, at, size);
+        if (n < 0 && errno == EINTR) continue;
+        if (n <= 0) return n < 0 ? errno : EIO;
+        at += n;
+        size -= (size_t)n;
+    }
+    return 0;
+}
+
 /* A rename over a device or a folder would destroy it or fail late. */
 static elb_status writer_check_target(elb_context *c, const char *path)
 {
@@ -164,15 +178,9 @@ elb_status elb_writer_open(elb_context *c, const char *path, elb_writer **writer
 
 static elb_status writer_write(elb_writer *w, const char *bytes, size_t size)
 {
-    const elb_settings *s = elb_context_settings(w->context);
-    while (size > 0) {
-        long n = s->write(s->user, w->fd, bytes, size);
-        if (n < 0 && errno == EINTR) continue;
-        if (n <= 0) return writer_fail(w, n < 0 ? errno : EIO);
-        bytes += n;
-        size -= (size_t)n;
-        w->position += n;
-    }
+    int error = elb_write_all(w->context, w->fd, bytes, size);
+    if (error != 0) return writer_fail(w, error);
+    w->position += (int64_t)size;
     return ELB_OK;
 }
 

@@ -21,6 +21,9 @@ elb_status elb_file_map(elb_context *c, const char *path, elb_mapping *mapping);
 void elb_mapping_forget(const elb_mapping *mapping, int64_t begin, int64_t end);
 void elb_mapping_close(elb_mapping *mapping); /* mapping may be all zero */
 
+/* All of the bytes, through the context's own writing function. 0, or what is wrong as errno says it. */
+int elb_write_all(elb_context *c, int fd, const void *bytes, size_t size);
+
 /* A file that appears under its name whole or not at all: written to a temporary name beside it, synced, renamed. */
 typedef struct elb_writer elb_writer;
 

@@ -3,7 +3,6 @@
 
 #include <string.h>
 
-#include "base/file.h"
 #include "run/config_yaml.h"
 
 /* --- the keys --- */
@@ -244,13 +243,11 @@ elb_status elb_map_parse(elb_context *c, const char *name, const char *text, int
 
 elb_status elb_map_open(elb_context *c, const char *path, elb_map **map)
 {
-    char *text = NULL;
-    int64_t size = 0;
+    char *text;
+    int64_t size;
     *map = NULL;
-    elb_status status = elb_file_read(c, path, ELB_YAML_SIZE_MAX, &text, &size);
-    if (status == ELB_DATA) return elb_fail(c, ELB_USAGE, "this is no map: %s", elb_context_message(c));
-    if (status != ELB_OK) return status;
-    status = elb_map_parse(c, path, text, size, map);
+    ELB_TRY(elb_yaml_load(c, path, "map", &text, &size));
+    elb_status status = elb_map_parse(c, path, text, size, map);
     elb_free(c, text);
     return status;
 }

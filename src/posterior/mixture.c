@@ -204,13 +204,7 @@ elb_mixture elb_mixture_encode(elb_posterior *q, elb_tape *t, elb_tensor *x)
 elb_mixture elb_mixture_of(elb_posterior *q, elb_tape *t, elb_tensor *lambda)
 {
     int64_t order = mixture_order(q), width = order * 2 * q->latent;
-    if (lambda != NULL && lambda->cols != q->local) {
-        char shape[64];
-        elb_tape_fail(t, ELB_MODEL, "a mixture's lambda has %lld numbers for a datum, not shape %s",
-                      (long long)q->local, elb_shape_text(lambda, shape));
-        return (elb_mixture){NULL, NULL};
-    }
-    return (elb_mixture){elb_columns(t, lambda, 0, width), elb_columns(t, lambda, width, order)};
+    return (elb_mixture){elb_lambda_part(q, t, lambda, 0, width), elb_lambda_part(q, t, lambda, width, order)};
 }
 
 /* --- the interface ------------------------------------------------------------------------------------------------------ */

@@ -4,7 +4,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "base/file.h"
 #include "run/config_yaml.h"
 
 /* Where the values lie is an elb_config's own. */
@@ -64,12 +63,10 @@ elb_status elb_config_get(const elb_config *config, const char *key, char *text,
 elb_status elb_config_load(elb_config *config, const char *path)
 {
     elb_context *c = config->context;
-    char *text = NULL;
-    int64_t size = 0;
-    elb_status status = elb_file_read(c, path, ELB_YAML_SIZE_MAX, &text, &size);
-    if (status == ELB_DATA) return elb_fail(c, ELB_USAGE, "this is no configuration: %s", elb_context_message(c));
-    if (status != ELB_OK) return status;
-    status = elb_config_parse(config, path, text, size);
+    char *text;
+    int64_t size;
+    ELB_TRY(elb_yaml_load(c, path, "configuration", &text, &size));
+    elb_status status = elb_config_parse(config, path, text, size);
     elb_free(c, text);
     return status;
 }

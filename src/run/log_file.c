@@ -86,20 +86,6 @@ elb_status elb_log_file_open(elb_context *c, const char *path, elb_log_file **lo
     return status;
 }
 
-static elb_status log_file_write(elb_log_file *log, const char *bytes, size_t size)
-{
-    const elb_settings *s = elb_context_settings(log->context);
-    while (size > 0) {
-        long n = s->write(s->user, log->fd, bytes, size);
-        if (n < 0 && errno == EINTR) continue;
-        if (n == 0) errno = EIO;
-        if (n <= 0) return log_file_fail(log);
-        bytes += n;
-        size -= (size_t)n;
-    }
-    return ELB_OK;
-}
-
 elb_status elb_log_file_append(elb_log_file *log, json_t *object)
 {
     char *text = object ? json_dumps(object, ELB_JSON_FLAGS | JSON_COMPACT) : NULL;
@@ -109,7 +95,8 @@ elb_status elb_log_file_append(elb_log_file *log, json_t *object)
     free(text);
     if (!line) return ELB_MEMORY;
     size_t size = strlen(line);
-    elb_status status = log_file_write(log, line, size);
+    errno = elb_write_all(log->context, log->fd, line, size);
+    elb_status status = errno == 0 ? ELB_OK : log_file_fail(log);
     elb_free(log->context, line);
     if (status == ELB_OK) {
         log->position += (int64_t)size;

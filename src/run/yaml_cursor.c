@@ -1,6 +1,8 @@
 /* yaml_cursor.c - a walk through a YAML text: libyaml's events, and what no file of ours may hold. */
 #include "run/yaml_cursor.h"
 
+#include "base/file.h"
+
 #include <stdio.h>
 #include <string.h>
 
@@ -91,6 +93,13 @@ static elb_status yaml_stream(elb_yaml *y, elb_yaml_fn root, void *user)
     ELB_TRY(elb_yaml_next(y));
     if (y->event.type != YAML_STREAM_END_EVENT) return elb_yaml_refuse(y, "a second document (---) is not accepted");
     return ELB_OK;
+}
+
+elb_status elb_yaml_load(elb_context *c, const char *path, const char *what, char **text, int64_t *size)
+{
+    elb_status status = elb_file_read(c, path, ELB_YAML_SIZE_MAX, text, size);
+    if (status != ELB_DATA) return status;
+    return elb_fail(c, ELB_USAGE, "this is no %s: %s", what, elb_context_message(c));
 }
 
 elb_status elb_yaml_read(elb_context *c, const char *name, const char *text, int64_t size, elb_yaml_fn root, void *user)

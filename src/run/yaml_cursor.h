@@ -22,6 +22,9 @@ typedef struct elb_yaml {
 /* Stands at a value when it is called; the value's last event is the present one when it returns. */
 typedef elb_status (*elb_yaml_fn)(void *user, elb_yaml *y);
 
+/* The text of a file, the caller's (elb_free). `what` it is to be, as "configuration", stands in the message.
+ * Errors: ELB_FAILURE (missing, unreadable), ELB_USAGE (too large, no regular file). */
+elb_status elb_yaml_load(elb_context *c, const char *path, const char *what, char **text, int64_t *size);
 /* Hands the text's one value to `root`, or nothing when the text is empty. Aliases, anchors, tags, zero bytes and a second
  * document are refused. Errors: ELB_USAGE with "name:line: ", ELB_MEMORY; what `root` returned. */
 elb_status elb_yaml_read(elb_context *c, const char *name, const char *text, int64_t size, elb_yaml_fn root,

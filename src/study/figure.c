@@ -24,7 +24,6 @@ enum {
 };
 static const double figure_radius = 3;
 
-static const elb_color figure_grid = {{228, 231, 235}}, figure_frame = {{123, 135, 148}}, figure_ink = {{62, 76, 89}};
 static const elb_color figure_colors[] = {{{37, 99, 235}},  {{214, 69, 65}}, {{23, 147, 111}}, {{143, 91, 214}},
                                           {{224, 112, 26}}, {{8, 145, 178}}, {{190, 24, 93}},  {{101, 123, 31}},
                                           {{120, 83, 60}},  {{79, 70, 160}}, {{90, 105, 120}}, {{202, 138, 4}},
@@ -86,19 +85,19 @@ static void figure_draw_axes(const figure_panel *f)
     for (int i = 0; i < f->x.count; i++) {
         double at = b->left + elb_axis_place(&f->x, f->x.ticks[i]) * (b->right - b->left);
         elb_axis_label(&f->x, i, text);
-        elb_canvas_line(v, (elb_point){at, b->top}, (elb_point){at, b->bottom}, 0.5, figure_grid);
-        elb_canvas_text(v, (elb_point){at, b->bottom + 12}, ELB_ANCHOR_MIDDLE, figure_ink, text);
+        elb_canvas_line(v, (elb_point){at, b->top}, (elb_point){at, b->bottom}, 0.5, elb_color_grid);
+        elb_canvas_text(v, (elb_point){at, b->bottom + 12}, ELB_ANCHOR_MIDDLE, elb_color_ink, text);
     }
     for (int i = 0; i < f->y.count; i++) {
         double at = b->bottom - elb_axis_place(&f->y, f->y.ticks[i]) * (b->bottom - b->top);
         elb_axis_label(&f->y, i, text);
-        elb_canvas_line(v, (elb_point){b->left, at}, (elb_point){b->right, at}, 0.5, figure_grid);
-        elb_canvas_text(v, (elb_point){b->left - 5, at + 3.5}, ELB_ANCHOR_END, figure_ink, text);
+        elb_canvas_line(v, (elb_point){b->left, at}, (elb_point){b->right, at}, 0.5, elb_color_grid);
+        elb_canvas_text(v, (elb_point){b->left - 5, at + 3.5}, ELB_ANCHOR_END, elb_color_ink, text);
     }
-    elb_canvas_line(v, (elb_point){b->left, b->top}, (elb_point){b->left, b->bottom}, 1, figure_frame);
-    elb_canvas_line(v, (elb_point){b->left, b->bottom}, (elb_point){b->right, b->bottom}, 1, figure_frame);
-    elb_canvas_text(v, (elb_point){b->left, b->top - 8}, ELB_ANCHOR_START, figure_ink, f->panel->y_label);
-    elb_canvas_text(v, (elb_point){(b->left + b->right) / 2, b->bottom + 27}, ELB_ANCHOR_MIDDLE, figure_ink,
+    elb_canvas_line(v, (elb_point){b->left, b->top}, (elb_point){b->left, b->bottom}, 1, elb_color_frame);
+    elb_canvas_line(v, (elb_point){b->left, b->bottom}, (elb_point){b->right, b->bottom}, 1, elb_color_frame);
+    elb_canvas_text(v, (elb_point){b->left, b->top - 8}, ELB_ANCHOR_START, elb_color_ink, f->panel->y_label);
+    elb_canvas_text(v, (elb_point){(b->left + b->right) / 2, b->bottom + 27}, ELB_ANCHOR_MIDDLE, elb_color_ink,
                     f->panel->x_label);
 }
 
@@ -179,7 +178,7 @@ static void figure_draw_name(figure_panel *f, const elb_figure_point *p)
         }
     elb_point nearest = {fmin(fmax(at.x, best.left), best.right), fmin(fmax(at.y, best.top), best.bottom)};
     if (hypot(nearest.x - at.x, nearest.y - at.y) > 2.5 * figure_radius)
-        elb_canvas_line(f->canvas, at, nearest, 0.5, figure_frame);
+        elb_canvas_line(f->canvas, at, nearest, 0.5, elb_color_frame);
     elb_canvas_text(f->canvas, (elb_point){best.left + 1, best.bottom - 2}, ELB_ANCHOR_START, figure_color(p->color),
                     name);
     f->boxes[f->box_count++] = best;
@@ -202,7 +201,7 @@ static void figure_draw_panel(figure_panel *f)
 static elb_status figure_draw(elb_context *c, elb_canvas *canvas, const char *title, const elb_panel *panels,
                               int64_t count)
 {
-    elb_canvas_text(canvas, (elb_point){FIGURE_LEFT, 16}, ELB_ANCHOR_START, figure_ink, title);
+    elb_canvas_text(canvas, (elb_point){FIGURE_LEFT, 16}, ELB_ANCHOR_START, elb_color_ink, title);
     for (int64_t i = 0; i < count; i++) {
         int64_t column = i % ELB_FIGURE_COLUMNS, row = i / ELB_FIGURE_COLUMNS;
         double left = (double)(FIGURE_LEFT + column * FIGURE_WIDTH);

@@ -1,7 +1,6 @@
 /* plan_yaml.c - plans as YAML: their own keys by option tables, "set" as a configuration is written. */
 #include <string.h>
 
-#include "base/file.h"
 #include "run/config_yaml.h"
 #include "study/plan.h"
 
@@ -88,12 +87,10 @@ elb_status elb_plan_parse(elb_plan *plan, const char *name, const char *text, in
 elb_status elb_plan_load(elb_plan *plan, const char *path)
 {
     elb_context *c = plan->context;
-    char *text = NULL;
-    int64_t size = 0;
-    elb_status status = elb_file_read(c, path, ELB_YAML_SIZE_MAX, &text, &size);
-    if (status == ELB_DATA) return elb_fail(c, ELB_USAGE, "this is no plan: %s", elb_context_message(c));
-    if (status != ELB_OK) return status;
-    status = elb_plan_parse(plan, path, text, size);
+    char *text;
+    int64_t size;
+    ELB_TRY(elb_yaml_load(c, path, "plan", &text, &size));
+    elb_status status = elb_plan_parse(plan, path, text, size);
     elb_free(c, text);
     return status;
 }

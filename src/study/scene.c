@@ -20,8 +20,7 @@ enum {
     SCENE_ARC = 96, /* pieces of an ellipse */
     SCENE_BANDS = 4
 };
-static const elb_color scene_ink = {{62, 76, 89}}, scene_frame = {{123, 135, 148}}, scene_q = {{208, 52, 44}},
-                       scene_component = {{23, 121, 94}};
+static const elb_color scene_q = {{208, 52, 44}}, scene_component = {{23, 121, 94}};
 /* p(z|x): the regions that hold so much of it, widest first. */
 static const double scene_mass[SCENE_BANDS] = {0.99, 0.9, 0.5, 0.2};
 static const elb_color scene_band[SCENE_BANDS] = {
@@ -63,12 +62,12 @@ static void scene_draw_axes(const scene_square *s)
             elb_point in = {at.x + (k == 0 ? 0 : 3), at.y - (k == 0 ? 3 : 0)};
             if (!scene_inside(s, at)) continue;
             elb_axis_label(&axis[k], i, text);
-            elb_canvas_line(s->canvas, at, in, 1, scene_frame);
+            elb_canvas_line(s->canvas, at, in, 1, elb_color_frame);
             elb_canvas_text(s->canvas, (elb_point){at.x - (k == 0 ? 0 : 4), at.y + (k == 0 ? 11 : 3.5)},
-                            k == 0 ? ELB_ANCHOR_MIDDLE : ELB_ANCHOR_END, scene_ink, text);
+                            k == 0 ? ELB_ANCHOR_MIDDLE : ELB_ANCHOR_END, elb_color_ink, text);
         }
     const elb_point corners[] = {s->corner, {right, s->corner.y}, {right, bottom}, {s->corner.x, bottom}, s->corner};
-    for (int i = 0; i < 4; i++) elb_canvas_line(s->canvas, corners[i], corners[i + 1], 1, scene_frame);
+    for (int i = 0; i < 4; i++) elb_canvas_line(s->canvas, corners[i], corners[i + 1], 1, elb_color_frame);
 }
 
 /* The ellipse that holds 0.9 of a component. */
@@ -103,7 +102,7 @@ static elb_status scene_draw_panel(const scene_square *s, const elb_scene_row *r
     elb_html_number(row->log_p - p->elbo, 2, gap);
     snprintf(text, sizeof text, "L = %s, gap %s", elbo, gap);
     elb_canvas_text(s->canvas, (elb_point){s->corner.x + SCENE_SIDE / 2.0, s->corner.y + SCENE_SIDE + 26},
-                    ELB_ANCHOR_MIDDLE, scene_ink, text);
+                    ELB_ANCHOR_MIDDLE, elb_color_ink, text);
     return ELB_OK;
 }
 
@@ -137,7 +136,7 @@ static void scene_draw_datum(elb_canvas *v, const elb_scene_row *r, double top)
     const char *const lines[] = {r->title, r->subtitle, text};
     for (int i = 0; i < 3; i++) {
         if (*lines[i] == '\0') continue;
-        elb_canvas_text(v, (elb_point){SCENE_MARGIN, at}, ELB_ANCHOR_START, scene_ink, lines[i]);
+        elb_canvas_text(v, (elb_point){SCENE_MARGIN, at}, ELB_ANCHOR_START, elb_color_ink, lines[i]);
         at += 14;
     }
     if (r->image != NULL) scene_draw_image(v, r, (elb_point){SCENE_MARGIN, at});
@@ -152,7 +151,7 @@ static elb_point scene_corner(int64_t row, int panel)
 static elb_status scene_draw(elb_context *c, elb_canvas *v, const elb_scene_row *rows, int64_t count)
 {
     elb_canvas_text(
-        v, (elb_point){SCENE_MARGIN, 16}, ELB_ANCHOR_START, scene_ink,
+        v, (elb_point){SCENE_MARGIN, 16}, ELB_ANCHOR_START, elb_color_ink,
         "p(z|x) shaded: the regions that hold 0.2, 0.5, 0.9 and 0.99 of it. q(z|x) outlined: 0.5 and 0.9. gap: "
         "log p - L, nats.");
     for (int64_t i = 0; i < count; i++) {
@@ -161,7 +160,7 @@ static elb_status scene_draw(elb_context *c, elb_canvas *v, const elb_scene_row 
             scene_square s = {v, c, scene_corner(i, k), &rows[i].truth.window};
             if (i == 0)
                 elb_canvas_text(v, (elb_point){s.corner.x + SCENE_SIDE / 2.0, s.corner.y - 8}, ELB_ANCHOR_MIDDLE,
-                                scene_ink, rows[i].panel[k].title);
+                                elb_color_ink, rows[i].panel[k].title);
             ELB_TRY(scene_draw_panel(&s, &rows[i], &rows[i].panel[k]));
         }
     }

@@ -18,7 +18,6 @@ enum {
     HEAT_GAP = 12
 };
 
-static const elb_color plot_grid = {{228, 231, 235}}, plot_frame = {{123, 135, 148}}, plot_ink = {{62, 76, 89}};
 static const elb_color plot_points[ELB_IMAGE_SOURCES] = {{{123, 135, 148}}, {{214, 69, 65}}};
 
 /* --- scatter ---------------------------------------------------------------------------------------------------- */
@@ -43,19 +42,19 @@ static void plot_scatter_frame(elb_image *m, const elb_axis *x, const elb_axis *
     const int64_t left = PLOT_LEFT, top = PLOT_MARGIN, bottom = top + PLOT_SIDE, height = ELB_LETTER_ABOVE * PLOT_SCALE;
     for (int i = 0; i < x->count; i++) {
         int64_t at = left + (int64_t)lround(elb_axis_place(x, x->ticks[i]) * PLOT_SIDE);
-        elb_paint_box(m, at, top, 1, PLOT_SIDE, plot_grid);
+        elb_paint_box(m, at, top, 1, PLOT_SIDE, elb_color_grid);
         elb_axis_label(x, i, text);
-        elb_paint_text(m, at - elb_paint_text_width(text, PLOT_SCALE) / 2, bottom + 8, PLOT_SCALE, plot_ink, text);
+        elb_paint_text(m, at - elb_paint_text_width(text, PLOT_SCALE) / 2, bottom + 8, PLOT_SCALE, elb_color_ink, text);
     }
     for (int i = 0; i < y->count; i++) {
         int64_t at = bottom - (int64_t)lround(elb_axis_place(y, y->ticks[i]) * PLOT_SIDE);
-        elb_paint_box(m, left, at, PLOT_SIDE, 1, plot_grid);
+        elb_paint_box(m, left, at, PLOT_SIDE, 1, elb_color_grid);
         elb_axis_label(y, i, text);
-        elb_paint_text(m, left - 8 - elb_paint_text_width(text, PLOT_SCALE), at - height / 2, PLOT_SCALE, plot_ink,
+        elb_paint_text(m, left - 8 - elb_paint_text_width(text, PLOT_SCALE), at - height / 2, PLOT_SCALE, elb_color_ink,
                        text);
     }
-    elb_paint_box(m, left, top, 1, PLOT_SIDE + 1, plot_frame);
-    elb_paint_box(m, left, bottom, PLOT_SIDE + 1, 1, plot_frame);
+    elb_paint_box(m, left, top, 1, PLOT_SIDE + 1, elb_color_frame);
+    elb_paint_box(m, left, bottom, PLOT_SIDE + 1, 1, elb_color_frame);
 }
 
 elb_status elb_image_scatter(elb_context *c, const elb_image_items *items, elb_image **image)

@@ -4,6 +4,8 @@
 #include <math.h>
 #include <string.h>
 
+const elb_color elb_color_grid = {{228, 231, 235}}, elb_color_frame = {{123, 135, 148}}, elb_color_ink = {{62, 76, 89}};
+
 static void paint_blend(elb_image *m, int64_t x, int64_t y, elb_color color, double opacity)
 {
     if (x < 0 || y < 0 || x >= m->width || y >= m->height) return;

@@ -8,6 +8,8 @@ typedef struct elb_color {
     uint8_t rgb[3];
 } elb_color;
 
+extern const elb_color elb_color_grid, elb_color_frame, elb_color_ink; /* of every chart */
+
 /* Pixels of a letter at scale 1; its lowest two rows lie below the line. */
 enum { ELB_LETTER_WIDTH = 6, ELB_LETTER_HEIGHT = 9, ELB_LETTER_ABOVE = 7 };
 

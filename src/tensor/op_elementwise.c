@@ -276,6 +276,19 @@ elb_tensor *elb_activate(elb_tape *t, elb_activation act, elb_tensor *x)
     return y;
 }
 
+int64_t elb_slope_tiles(const elb_tensor *y)
+{
+    return y->with.i[0] == ELB_LINEAR ? 0 : elb_row_tiles(y);
+}
+
+void elb_slope(const elb_kernels *k, elb_tensor *y, int64_t tile)
+{
+    int64_t begin, end;
+    elb_row_range(y->rows, y->cols, tile, &begin, &end);
+    elb_real *g = y->grad + begin * y->cols;
+    k->activate_backward((elb_activation)y->with.i[0], (end - begin) * y->cols, y->data + begin * y->cols, g, g);
+}
+
 static void clamp_forward(const elb_kernels *k, elb_tensor *y, int64_t tile)
 {
     (void)k;

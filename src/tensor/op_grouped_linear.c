@@ -103,20 +103,6 @@ static void grouped_forward(const elb_kernels *k, elb_tensor *y, int64_t tile)
     k->activate(grouped_activation(y), at.rows, at.out, b != NULL ? b->data + at.group * at.out : NULL, out, y->cols);
 }
 
-static int64_t grouped_slope_tiles(const elb_tensor *y)
-{
-    return grouped_activation(y) == ELB_LINEAR ? 0 : elb_row_tiles(y);
-}
-
-/* y->grad becomes the gradient of the pre-activation, in place. */
-static void grouped_slope(const elb_kernels *k, elb_tensor *y, int64_t tile)
-{
-    int64_t begin, end;
-    elb_row_range(y->rows, y->cols, tile, &begin, &end);
-    elb_real *g = y->grad + begin * y->cols;
-    k->activate_backward(grouped_activation(y), (end - begin) * y->cols, y->data + begin * y->cols, g, g);
-}
-
 static void grouped_backward_weights(const elb_kernels *k, elb_tensor *y, int64_t tile)
 {
     elb_tensor *x = y->in[0], *w = y->in[1], *b = y->in[2];
@@ -148,9 +134,7 @@ static void grouped_dx(const elb_kernels *k, elb_tensor *y, int64_t tile)
 const elb_op elb_op_grouped_linear = {
     "grouped_linear",
     {{grouped_row_tiles, grouped_forward}},
-    {{grouped_slope_tiles, grouped_slope},
-     {grouped_weight_tiles, grouped_backward_weights},
-     {grouped_dx_tiles, grouped_dx}},
+    {{elb_slope_tiles, elb_slope}, {grouped_weight_tiles, grouped_backward_weights}, {grouped_dx_tiles, grouped_dx}},
 };
 
 elb_tensor *elb_grouped_linear(elb_tape *t, elb_tensor *x, elb_tensor *w, elb_tensor *b, int64_t groups,

@@ -116,20 +116,6 @@ static void linear_forward(const elb_kernels *k, elb_tensor *y, int64_t tile)
 
 /* --- backward ---------------------------------------------------------------------------------------------------- */
 
-static int64_t linear_slope_tiles(const elb_tensor *y)
-{
-    return linear_activation(y) == ELB_LINEAR ? 0 : elb_row_tiles(y);
-}
-
-/* y->grad becomes the gradient of the pre-activation, in place. */
-static void linear_slope(const elb_kernels *k, elb_tensor *y, int64_t tile)
-{
-    int64_t begin, end;
-    elb_row_range(y->rows, y->cols, tile, &begin, &end);
-    elb_real *g = y->grad + begin * y->cols;
-    k->activate_backward(linear_activation(y), (end - begin) * y->cols, y->data + begin * y->cols, g, g);
-}
-
 /* A tile of the weights' rows gives dW = g^T x and db for these rows and, in a small batch, its share of dx = g W: so a
  * weight is only ever touched by the thread that updates it. The shares are then summed in the tiles' order. */
 static bool linear_shares(const elb_tensor *y)
@@ -236,7 +222,7 @@ static void linear_dx(const elb_kernels *k, elb_tensor *y, int64_t tile)
 const elb_op elb_op_linear = {
     "linear",
     {{linear_forward_tiles, linear_forward}},
-    {{linear_slope_tiles, linear_slope}, {linear_weight_tiles, linear_backward_weights}, {linear_dx_tiles, linear_dx}},
+    {{elb_slope_tiles, elb_slope}, {linear_weight_tiles, linear_backward_weights}, {linear_dx_tiles, linear_dx}},
 };
 
 elb_tensor *elb_linear(elb_tape *t, elb_tensor *x, elb_tensor *w, elb_tensor *b, elb_activation act)

@@ -100,6 +100,10 @@ const char *elb_shape_text(const elb_tensor *x, char text[64]);
 enum { ELB_TILE = 2048 };
 int64_t elb_row_tiles(const elb_tensor *y);
 void elb_row_range(int64_t rows, int64_t cols, int64_t tile, int64_t *begin, int64_t *end);
+/* The first backward phase of layers that end in the activation with.i[0], one told by its result alone: y->grad becomes
+ * the gradient of what went into it, in place. */
+int64_t elb_slope_tiles(const elb_tensor *y);
+void elb_slope(const elb_kernels *k, elb_tensor *y, int64_t tile);
 int64_t elb_range_tiles(int64_t rows, int64_t cols);
 int64_t elb_one_tile(const elb_tensor *y);
 /* How the rows of a weight matrix (or a vector, as one row) are shared out, wherever they are read by rows, their gradient

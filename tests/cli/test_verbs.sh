@@ -127,6 +127,7 @@ ok "$ELBOW" inspect run
 says '^kind +run$'
 says '^ +epoch +3$'
 says '^  eval-iwae.json .*log_likelihood_nats'
+says '^  eval-ais.json .*log_likelihood_nats'
 says '^  model.latent +4$'
 says '^  decoder.0.weight +shape 64x4, count 256$'
 ok "$ELBOW" inspect run --json
