@@ -195,7 +195,8 @@ static json_t *bench_error(const char *message)
     return json_pack("{s:s}", "error", message);
 }
 
-/* The settings of a request, or an answer that says what is wrong with it. Requests call SVI's steps "steps" and AIS's chains "chains". */
+/* The settings of a request, or an answer that says what is wrong with it. Requests call
+ * SVI's steps "steps" and AIS's chains "chains". */
 static json_t *bench_request(const json_t *request, elb_bench_settings *s)
 {
     const char *task = json_string_value(json_object_get(request, "task"));

@@ -36,13 +36,13 @@ typedef struct elb_evaluate_settings {
     int64_t batch; /* data in flight, fewer where they take too much memory; 0: the default. The result does not depend
                     * on it. */
     uint64_t seed; /* of the noise; at most INT64_MAX */
-    const char
-        *per_datum; /* .npz or .csv for every datum's index, label (where there are any), and by estimator: elbo, iwae
-                            * (both, whichever was asked for), ess, k_hat; ais, ais_error, ess, acceptance, step; lower,
-                            * lower_error, lower_ess, acceptance, step, upper, upper_error, upper_ess. NULL: none */
-    const char
-        *partial; /* a file for the data done so far: the same evaluation, started again, goes on from it, and removes
-                          * it at its end; NULL: none */
+    /* .npz or .csv for every datum's index, label (where there are any), and by estimator: elbo, iwae (both, whichever was
+     * asked for), ess, k_hat; ais, ais_error, ess, acceptance, step; lower, lower_error, lower_ess, acceptance, step, upper,
+     * upper_error, upper_ess. NULL: none. */
+    const char *per_datum;
+    /* A file for the data done so far: the same evaluation, started again, goes on from it, and removes it at its end.
+     * NULL: none. */
+    const char *partial;
     /* Told of every datum, in order; NULL: nobody is. */
     void (*each)(void *user, const elb_datum_estimate *datum);
     elb_progress_fn progress;
@@ -71,7 +71,8 @@ typedef struct elb_evaluation {
     bool converged;                       /* sandwich_nats is at most ELB_SANDWICH_CONVERGED */
 } elb_evaluation;
 
-/* BDMC takes no dataset (NULL). Any other is scaled as it says and binarised as the VAE's configuration says (with the configuration's seed).
+/* BDMC takes no dataset (NULL). Any other is scaled as it says and binarised as the VAE's configuration says (with the
+ * configuration's seed).
  * Errors: ELB_MODEL, ELB_DATA (data that do not fit), ELB_USAGE, ELB_NUMERIC, ELB_FAILURE, ELB_MEMORY; what `progress`
  * returned. */
 ELB_API elb_status elb_evaluate(elb_vae *vae, const elb_dataset *dataset, const elb_evaluate_settings *settings,

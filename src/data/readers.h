@@ -1,5 +1,6 @@
 /* readers.h - one parser per format. Each reads a block of memory and trusts nothing in it: sizes are compared with the
- * block's before memory is asked for. On failure *array holds nothing. `locate` reads the header alone. Errors: ELB_DATA, ELB_MEMORY. */
+ * block's before memory is asked for. On failure *array holds nothing. `locate` reads the header alone.
+ * Errors: ELB_DATA, ELB_MEMORY. */
 #ifndef ELB_READERS_H
 #define ELB_READERS_H
 

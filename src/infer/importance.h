@@ -31,13 +31,12 @@ elb_status elb_importance_create(elb_context *c, elb_model *model, elb_posterior
 void elb_importance_destroy(elb_importance *e);
 /* How many data are best given at once: more when they are refined together. */
 int64_t elb_importance_batch(const elb_importance *e);
-/* `watch` is called after every step of refinement and every tile of samples, some milliseconds' work, with the part of the block that is done; anything
- * but ELB_OK ends the block with that status. NULL: nobody watches. */
+/* `watch` is called after every step of refinement and every tile of samples, some milliseconds' work, with the part of the
+ * block that is done; anything but ELB_OK ends the block with that status. NULL: nobody watches. */
 typedef elb_status (*elb_importance_watch_fn)(void *user, double done);
 void elb_importance_watch(elb_importance *e, elb_importance_watch_fn watch, void *user);
-/* x [count, D]; datum[count]: their stream positions, whose lower 32
- * bits are the index that a message names. Errors: ELB_NUMERIC (a weight is NaN
- * or all are zero), ELB_MEMORY. */
+/* x [count, D]; datum[count]: their stream positions, whose lower 32 bits are the index that a message names. Errors:
+ * ELB_NUMERIC (a weight is NaN or all are zero), ELB_MEMORY. */
 elb_status elb_importance_block(elb_importance *e, int64_t count, const uint64_t *datum, elb_real *x,
                                 elb_importance_result *results);
 /* The same where lambda [count, P] is given, of the family that e's lambda has. */

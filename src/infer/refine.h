@@ -27,9 +27,9 @@ elb_status elb_refiner_create(elb_model *model, elb_posterior *posterior, const 
 void elb_refiner_destroy(elb_refiner *r); /* may be NULL */
 /* Makes a datum's result the same bits in any batch (see elb_tape_fix_rows). */
 void elb_refiner_fix_rows(elb_refiner *r);
-void elb_refiner_watch(elb_refiner *r, elb_refine_watch_fn watch, void *user); /* NULL: nobody watches */
 /* Undoes it: small batches are then many times faster. */
 void elb_refiner_free_rows(elb_refiner *r);
+void elb_refiner_watch(elb_refiner *r, elb_refine_watch_fn watch, void *user); /* NULL: nobody watches */
 /* Steps of the runs from now on: 0 up to the options'. */
 void elb_refiner_set_steps(elb_refiner *r, int64_t steps);
 /* How many data are best refined together: thousands, where their tape stays within a few hundred megabytes. */
@@ -42,7 +42,8 @@ int64_t elb_refiner_batch(const elb_refiner *r);
  * x [count, D]; datum[count]: their stream positions; step k = 0, 1, .. of a datum draws samples k S .. (k+1) S - 1 of
  * (key, datum). Data do not see each other: each has the gradient of its own ELBO, whatever the batch.
  * With options->tolerance every datum's ELBO is measured after every 50 steps, always by the same noise, and a datum whose
- * ELBO rose by less over the best before, options->patience times on end (0 is as 1), is done: it leaves the batch. (How many steps a datum took: the last `taken` that names its place.)
+ * ELBO rose by less over the best before, options->patience times on end (0 is as 1), is done: it leaves the batch.
+ * (How many steps a datum took: the last `taken` that names its place.)
  * The decoder's weight gradients are never computed, and no step after the first allocates, but for those at which data
  * leave. Errors: ELB_NUMERIC (an ELBO that is not finite: lambda is as it was), ELB_MEMORY; what the watcher returned. */
 elb_status elb_refiner_run(elb_refiner *r, uint64_t key, int64_t count, const uint64_t *datum, elb_real *x,

@@ -52,7 +52,8 @@ static inline lanes vector_gelu_slope(lanes x)
     return lanes_fma(x, VECTOR_NORMAL_0 * lanes_exp(-0.5f * x * x), vector_normal_below(x));
 }
 
-/* One row, and the slope from the output (y; the input where elb_slope_from_input): both generated, so that each activation is one expression. */
+/* One row, and the slope from the output (y; the input where elb_slope_from_input): both generated, so that each activation
+ * is one expression. */
 #define VECTOR_ACTIVATION(name, value, slope)                                                                          \
     static void vector_##name##_row(int64_t n, const float *bias, float *out)                                          \
     {                                                                                                                  \

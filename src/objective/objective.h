@@ -53,8 +53,8 @@ struct elb_objective {
 };
 
 void elb_objective_init(elb_objective *o, const elb_objective_options *options);
-/* Sets progress, phase and beta for `epoch`, a real number counted from 0, of `epochs`: beta is linear from warmup_start to 1 over
- * warmup_epochs. */
+/* Sets progress, phase and beta for `epoch`, a real number counted from 0, of `epochs`: beta is linear from warmup_start to
+ * 1 over warmup_epochs. */
 void elb_objective_warm(elb_objective *o, double epoch, double epochs);
 /* To be called before elb_objective_step; a loss alone does without. Errors: ELB_USAGE (options that do not go together),
  * ELB_MEMORY. elb_objective_close may be called in any case. */

@@ -1,4 +1,5 @@
-/* aux_flow.h - flows with an auxiliary variable (posterior.type: aux_flow): from weights that all data share to a datum's own. */
+/* aux_flow.h - flows with an auxiliary variable (posterior.type: aux_flow): from weights that all data share to a datum's
+ * own. */
 #ifndef ELB_AUX_FLOW_H
 #define ELB_AUX_FLOW_H
 
