@@ -197,7 +197,7 @@ static elb_status gap_go(cli *c, const gap_options *o, elb_vae *vae, const gap_d
     else
         fputs(text, stdout);
     elb_text_free(c->context, text);
-    cli_hint(c, "in %s: every datum in gap-*.csv, the bars in gap.svg, the worst data in worst-*.png", folder);
+    cli_hint(c, "in %s: every datum in gap-*.csv, the bars in gap.svg; of images, the worst in worst-*.png", folder);
     return status;
 }
 
