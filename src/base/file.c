@@ -13,6 +13,12 @@ enum { FILE_BUFFER = 1 << 16, FILE_FORGET_MARGIN = 4 << 20 };
 
 /* --- reading --- */
 
+bool elb_file_exists(const char *path)
+{
+    struct stat info;
+    return stat(path, &info) == 0;
+}
+
 static elb_status file_read_all(elb_context *c, int fd, const char *path, char *bytes, int64_t *size)
 {
     int64_t done = 0;

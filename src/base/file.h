@@ -4,6 +4,7 @@
 
 #include "base/base.h"
 
+bool elb_file_exists(const char *path); /* or a folder */
 /* Reads a whole file. *bytes has a NUL after its last byte and is the caller's (elb_free).
  * Errors: ELB_FAILURE (missing, unreadable), ELB_DATA (larger than `limit` bytes, not a regular file). */
 elb_status elb_file_read(elb_context *c, const char *path, int64_t limit, char **bytes, int64_t *size);

@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <time.h>
 
+#include "base/number.h"
+
 #ifndef ELBOW_KERNELS_REFERENCE_ONLY
 #include "kernels/gemm.h"
 #endif
@@ -199,12 +201,6 @@ static void pool_play(void *argument, int thread)
     }
 }
 
-static int pool_compare(const void *a, const void *b)
-{
-    double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
-}
-
 double elb_pool_round_trip(elb_pool *p)
 {
     if (p->threads < 2) return 0;
@@ -215,7 +211,7 @@ double elb_pool_round_trip(elb_pool *p)
         elb_pool_run(p, pool_play, p);
         trial[i] = (double)(pool_clock() - from) / POOL_ROUNDS;
     }
-    qsort(trial, POOL_TRIALS, sizeof trial[0], pool_compare);
+    qsort(trial, POOL_TRIALS, sizeof trial[0], elb_number_compare);
     return trial[POOL_TRIALS / 2];
 }
 

@@ -33,11 +33,11 @@ elb_loss elb_elbo_at(const elb_objective *o, elb_tape *t, elb_model *m, elb_post
     return l;
 }
 
-static elb_loss elbo_loss(const elb_objective *o, elb_tape *t, elb_model *m, elb_posterior *q, elb_tensor *x,
-                          const elb_noise *noise)
+elb_loss elb_elbo_loss(const elb_objective *o, elb_tape *t, elb_model *m, elb_posterior *q, elb_tensor *x,
+                       const elb_noise *noise)
 {
     return elb_elbo_at(o, t, m, q, x, elb_encode(q, t, x), noise);
 }
 
 const elb_objective_type elb_objective_elbo = {
-    .name = "elbo", .source = "Kingma & Welling 2014, eq. 3", .loss = elbo_loss};
+    .name = "elbo", .source = "Kingma & Welling 2014, eq. 3", .loss = elb_elbo_loss};

@@ -77,7 +77,10 @@ elb_tensor *elb_objective_penalty(const elb_objective *o, elb_tape *t, elb_tenso
 /* x [B,D]; noise->samples is set from the options. */
 elb_loss elb_objective_loss(const elb_objective *o, elb_tape *t, elb_model *m, elb_posterior *q, elb_tensor *x,
                             const elb_noise *noise);
-/* The negative ELBO where lambda [B,P] stands, in the ways of objective.type: elbo; noise->samples as given. */
+/* The negative ELBO of q(z|x) as it is encoded. */
+elb_loss elb_elbo_loss(const elb_objective *o, elb_tape *t, elb_model *m, elb_posterior *q, elb_tensor *x,
+                       const elb_noise *noise);
+/* The same where lambda [B,P] stands, in the ways of objective.type: elbo; noise->samples as given. */
 elb_loss elb_elbo_at(const elb_objective *o, elb_tape *t, elb_model *m, elb_posterior *q, elb_tensor *x,
                      elb_tensor *lambda, const elb_noise *noise);
 

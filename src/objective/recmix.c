@@ -114,7 +114,7 @@ static elb_loss recmix_alone(const elb_objective *o, elb_tape *t, elb_model *m, 
     elb_noise all = *noise;
     all.samples *= q->options.order;
     elb_posterior *first = elb_mixture_first(q);
-    return elb_elbo_at(o, t, m, first, x, elb_encode(first, t, x), &all);
+    return elb_elbo_loss(o, t, m, first, x, &all);
 }
 
 static elb_loss recmix_loss(const elb_objective *o, elb_tape *t, elb_model *m, elb_posterior *q, elb_tensor *x,
@@ -123,7 +123,7 @@ static elb_loss recmix_loss(const elb_objective *o, elb_tape *t, elb_model *m, e
     switch (o->phase) {
     case RECMIX_PRETRAINING: return recmix_alone(o, t, m, q, x, noise);
     case RECMIX_RECURSION: return recmix_recursion(o, t, m, q, x, noise);
-    default: return elb_elbo_at(o, t, m, q, x, elb_encode(q, t, x), noise);
+    default: return elb_elbo_loss(o, t, m, q, x, noise);
     }
 }
 

@@ -284,13 +284,6 @@ static elb_status savi_conclude(savi *j, elb_real *last)
 
 /* --- the objective ----------------------------------------------------------------------------------------------------- */
 
-/* Where the encoder stands, before any step. */
-static elb_loss savi_loss(const elb_objective *o, elb_tape *t, elb_model *m, elb_posterior *q, elb_tensor *x,
-                          const elb_noise *noise)
-{
-    return elb_elbo_at(o, t, m, q, x, elb_encode(q, t, x), noise);
-}
-
 static elb_status savi_refine(savi *j, elb_tape *t, elb_tensor *x, elb_loss *loss)
 {
     elb_refiner *refiner = j->state->refiner;
@@ -392,7 +385,7 @@ static void savi_close(elb_objective *o)
 const elb_objective_type elb_objective_savi = {
     .name = "savi",
     .source = "Kim et al. 2018, algorithm 1",
-    .loss = savi_loss,
+    .loss = elb_elbo_loss, /* before any step */
     .open = savi_open,
     .close = savi_close,
     .step = savi_step,

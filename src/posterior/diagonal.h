@@ -5,6 +5,7 @@
 
 #include "posterior/posterior.h"
 
+/* Of any lambda that begins with the mean. */
 elb_tensor *elb_diagonal_mean(elb_posterior *q, elb_tape *t, elb_tensor *lambda);
 elb_tensor *elb_diagonal_log_variance(elb_posterior *q, elb_tape *t, elb_tensor *lambda);
 elb_draw elb_diagonal_sample(elb_posterior *q, elb_tape *t, elb_tensor *lambda, const elb_noise *noise,

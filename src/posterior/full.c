@@ -1,6 +1,6 @@
 #include <string.h>
 
-#include "posterior/posterior.h"
+#include "posterior/diagonal.h"
 
 /* The Gaussian with full covariance, z = m + U eps, U upper triangular: N(m, U U^T), lambda = [m (Z), X (Z x Z)]. U is X with
  * the exponentials of its diagonal; what stands below the diagonal means nothing. (A lower factor would serve as well; the
@@ -39,11 +39,6 @@ static elb_tensor *full_encode(elb_posterior *q, elb_tape *t, elb_tensor *x)
 
 /* --- lambda ------------------------------------------------------------------------------------------------------------ */
 
-static elb_tensor *full_mean(elb_posterior *q, elb_tape *t, elb_tensor *lambda)
-{
-    return elb_named(elb_lambda_part(q, t, lambda, 0, q->latent), "posterior mean");
-}
-
 /* X of all data, one below another: [B Z, Z]. */
 static elb_tensor *full_x(elb_posterior *q, elb_tape *t, elb_tensor *lambda)
 {
@@ -79,7 +74,7 @@ static elb_tensor *full_log_prob(elb_posterior *q, elb_tape *t, elb_tensor *lamb
 static elb_tensor *full_log_density(elb_posterior *q, elb_tape *t, elb_tensor *lambda, elb_tensor *z)
 {
     elb_tensor *u = elb_triangle(t, full_x(q, t, lambda));
-    return full_log_prob(q, t, lambda, elb_triangle_solve(t, u, elb_sub(t, z, full_mean(q, t, lambda))));
+    return full_log_prob(q, t, lambda, elb_triangle_solve(t, u, elb_sub(t, z, elb_diagonal_mean(q, t, lambda))));
 }
 
 static elb_draw full_sample(elb_posterior *q, elb_tape *t, elb_tensor *lambda, const elb_noise *noise, elb_log_q log_q)
@@ -89,7 +84,8 @@ static elb_draw full_sample(elb_posterior *q, elb_tape *t, elb_tensor *lambda, c
     elb_tensor *u = elb_triangle(t, full_x(q, t, lambda));
     if (u == NULL) return d;
     elb_tensor *eps = elb_noise_normal(t, noise, lambda->rows, z, 0);
-    elb_tensor *map = elb_join(t, elb_reshape(t, u, 2, (int64_t[]){lambda->rows, z * z}), full_mean(q, t, lambda));
+    elb_tensor *map =
+        elb_join(t, elb_reshape(t, u, 2, (int64_t[]){lambda->rows, z * z}), elb_diagonal_mean(q, t, lambda));
     d.z = elb_linear_each(t, eps, map, 0, z, ELB_LINEAR);
     if (log_q == ELB_LOG_Q_FULL) d.log_q = full_log_prob(q, t, lambda, eps);
     if (log_q == ELB_LOG_Q_SAMPLE) d.log_q = full_log_density(q, t, elb_stop_gradient(t, lambda), d.z);
@@ -106,7 +102,7 @@ static elb_tensor *full_log_variance(elb_posterior *q, elb_tape *t, elb_tensor *
 /* 1/2 (m^2 + |U_j|^2 - 1) - log U_jj. */
 static elb_tensor *full_kl_to_prior(elb_posterior *q, elb_tape *t, elb_tensor *lambda)
 {
-    elb_tensor *mean = elb_affine(t, elb_apply(t, ELB_SQUARE, full_mean(q, t, lambda)), 0.5, 0);
+    elb_tensor *mean = elb_affine(t, elb_apply(t, ELB_SQUARE, elb_diagonal_mean(q, t, lambda)), 0.5, 0);
     return elb_add(t, mean, full_rows(q, t, elb_triangle_kl(t, full_x(q, t, lambda), 1)));
 }
 
@@ -130,7 +126,7 @@ const elb_posterior_type elb_posterior_full = {
     .reset = full_reset,
     .encode = full_encode,
     .sample = full_sample,
-    .mean = full_mean,
+    .mean = elb_diagonal_mean,
     .log_variance = full_log_variance,
     .log_density = full_log_density,
     .kl_to_prior = full_kl_to_prior,

@@ -3,7 +3,6 @@
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #include "base/file.h"
 #include "infer/importance.h"
@@ -13,11 +12,11 @@
 #include "run/moments.h"
 
 enum {
+    ORDER_START = 0, /* in place of an order: the VAE that all start from */
     ORDER_MOST = 10,
-    ORDER_SAMPLES = 100,
-    ORDER_DECODES = 4
-};                        /* ORDER_DECODES: decoder samples per datum and step */
-enum { ORDER_START = 0 }; /* in place of an order: the VAE that all start from */
+    ORDER_SAMPLES = 100, /* of a log-likelihood */
+    ORDER_DECODES = 4    /* decoder samples per datum and step */
+};
 
 typedef struct order_run {
     elb_context *context;
@@ -90,9 +89,8 @@ static elb_status order_configure(const order_run *r, int64_t order, elb_config 
 
 static bool order_has_state(const order_run *r, const char *folder)
 {
-    struct stat info;
     char *path = elb_format(r->context, "%s/state.safetensors", folder);
-    bool there = path != NULL && stat(path, &info) == 0;
+    bool there = path != NULL && elb_file_exists(path);
     elb_free(r->context, path);
     return there;
 }
@@ -230,21 +228,7 @@ static elb_status order_grow(order_run *r, int64_t *chosen)
     return order_keep(r, *chosen);
 }
 
-/* The configuration in the folder: written by a new run; a resumed one must have the same. */
-static elb_status order_write_config(const order_run *r, const char *path)
-{
-    char *yaml;
-    ELB_TRY(elb_config_write(r->config, &yaml));
-    elb_writer *w;
-    elb_status status = elb_writer_open(r->context, path, &w);
-    if (status == ELB_OK) {
-        elb_writer_printf(w, "%s", yaml);
-        status = elb_writer_commit(w);
-    }
-    elb_text_free(r->context, yaml);
-    return status;
-}
-
+/* A resumed run must have the configuration that the folder has. */
 static elb_status order_check_config(const order_run *r)
 {
     char key[ELB_KEY_TEXT];
@@ -261,11 +245,10 @@ static elb_status order_check_config(const order_run *r)
 
 static elb_status order_begin(order_run *r)
 {
-    struct stat info;
     char *path = elb_format(r->context, "%s/config.yaml", r->settings.folder);
     if (path == NULL) return ELB_MEMORY;
     elb_status status = ELB_OK;
-    bool there = stat(path, &info) == 0;
+    bool there = elb_file_exists(path);
     if (there && !r->settings.resume)
         status = elb_fail(r->context, ELB_USAGE, "%s already holds a run; resume it, or choose another folder",
                           r->settings.folder);
@@ -273,7 +256,7 @@ static elb_status order_begin(order_run *r)
         status = order_check_config(r);
     else
         status = elb_folder_make(r->context, r->settings.folder);
-    if (status == ELB_OK && !there) status = order_write_config(r, path);
+    if (status == ELB_OK && !there) status = elb_config_save(r->config, path);
     elb_free(r->context, path);
     return status;
 }

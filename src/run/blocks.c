@@ -2,6 +2,18 @@
 
 #include "infer/importance.h"
 
+elb_status elb_blocks_check(elb_context *c, int64_t limit, int64_t batch, uint64_t seed)
+{
+    if (limit < 0 || batch < 0)
+        return elb_fail(c, ELB_USAGE,
+                        "limit and batch count data and must be 0 (the default) or more, not %lld and %lld",
+                        (long long)limit, (long long)batch);
+    if (seed > INT64_MAX)
+        return elb_fail(c, ELB_USAGE, "the seed must be at most %lld, not %llu", (long long)INT64_MAX,
+                        (unsigned long long)seed);
+    return ELB_OK;
+}
+
 int64_t elb_blocks_count(const elb_dataset *dataset, int64_t limit)
 {
     int64_t n = elb_dataset_count(dataset);

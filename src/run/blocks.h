@@ -18,6 +18,8 @@ typedef elb_status (*elb_block_fn)(void *user, const elb_block *block);
  * What the block points at lasts until `visit` returns. Errors: ELB_MEMORY; what `visit` returned. */
 elb_status elb_blocks_visit(const elb_vae *vae, const elb_dataset *dataset, int64_t limit, int64_t batch,
                             elb_block_fn visit, void *user);
+/* ELB_USAGE for what a caller may not ask for: a negative limit or batch, a seed that JSON's integers do not hold. */
+elb_status elb_blocks_check(elb_context *c, int64_t limit, int64_t batch, uint64_t seed);
 /* How many data that are. */
 int64_t elb_blocks_count(const elb_dataset *dataset, int64_t limit);
 

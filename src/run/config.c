@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/file.h"
 #include "run/config_yaml.h"
 
 /* Where the values lie is an elb_config's own. */
@@ -105,6 +106,20 @@ elb_status elb_config_preset(elb_config *config, const char *preset)
 elb_status elb_config_write(const elb_config *config, char **yaml)
 {
     return elb_config_yaml_write(config->context, config->sections, yaml);
+}
+
+elb_status elb_config_save(const elb_config *config, const char *path)
+{
+    char *yaml;
+    elb_writer *w;
+    ELB_TRY(elb_config_write(config, &yaml));
+    elb_status status = elb_writer_open(config->context, path, &w);
+    if (status == ELB_OK) {
+        elb_writer_printf(w, "%s", yaml);
+        status = elb_writer_commit(w);
+    }
+    elb_text_free(config->context, yaml);
+    return status;
 }
 
 void elb_text_free(elb_context *c, char *text)

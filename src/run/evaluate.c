@@ -182,13 +182,7 @@ static elb_status evaluate_check(const elb_vae *vae, const elb_dataset *dataset,
     if ((unsigned)s->estimator >= EVALUATE_TYPES)
         return elb_fail(c, ELB_USAGE, "there is no estimator number %d: choose elbo, iwae, ais or bdmc",
                         (int)s->estimator);
-    if (s->limit < 0 || s->batch < 0)
-        return elb_fail(c, ELB_USAGE,
-                        "limit and batch count data and must be 0 (the default) or more, not %lld and %lld",
-                        (long long)s->limit, (long long)s->batch);
-    if (s->seed > INT64_MAX)
-        return elb_fail(c, ELB_USAGE, "the seed must be at most %lld, not %llu", (long long)INT64_MAX,
-                        (unsigned long long)s->seed);
+    ELB_TRY(elb_blocks_check(c, s->limit, s->batch, s->seed));
     if (elb_estimator_types[s->estimator]->simulated) return ELB_OK;
     return elb_vae_check_data(vae, vae->config, dataset);
 }

@@ -181,13 +181,7 @@ static elb_status infer_block(void *user, const elb_block *b)
 
 static elb_status infer_check(const elb_vae *vae, const elb_dataset *dataset, const elb_infer_settings *s)
 {
-    if (s->limit < 0 || s->batch < 0)
-        return elb_fail(vae->context, ELB_USAGE,
-                        "limit and batch count data and must be 0 (the default) or more, not %lld and %lld",
-                        (long long)s->limit, (long long)s->batch);
-    if (s->seed > INT64_MAX)
-        return elb_fail(vae->context, ELB_USAGE, "the seed must be at most %lld, not %llu", (long long)INT64_MAX,
-                        (unsigned long long)s->seed);
+    ELB_TRY(elb_blocks_check(vae->context, s->limit, s->batch, s->seed));
     return elb_vae_check_data(vae, vae->config, dataset);
 }
 

@@ -3,8 +3,8 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
+#include "base/file.h"
 #include "run/chart.h"
 #include "run/html.h"
 #include "run/safetensors.h"
@@ -44,12 +44,6 @@ static const char report_style[] =
 
 /* --- reading the folder ----------------------------------------------------------------------------------------- */
 
-static bool report_exists(const char *path)
-{
-    struct stat info;
-    return stat(path, &info) == 0;
-}
-
 static elb_status report_read_name(elb_report *r, const char *folder)
 {
     char *whole = realpath(folder, NULL); /* "." and "runs/a/" have no last part to show */
@@ -62,7 +56,7 @@ static elb_status report_read_name(elb_report *r, const char *folder)
 static elb_status report_read_config(elb_report *r, const char *path)
 {
     int64_t size = 0;
-    if (!report_exists(path)) return ELB_OK;
+    if (!elb_file_exists(path)) return ELB_OK;
     ELB_TRY(elb_file_read(r->context, path, report_config_limit, &r->config_text, &size));
     ELB_TRY(elb_config_create(r->context, &r->config));
     return elb_config_parse(r->config, path, r->config_text, size);
@@ -89,7 +83,7 @@ static elb_status report_read_shape(elb_report *r, const char *folder)
     elb_safetensors *file = NULL;
     char *path = elb_format(r->context, "%s/model.safetensors", folder);
     if (!path) return ELB_MEMORY;
-    elb_status status = report_exists(path) ? elb_safetensors_open(r->context, path, &file) : ELB_OK;
+    elb_status status = elb_file_exists(path) ? elb_safetensors_open(r->context, path, &file) : ELB_OK;
     const char *text = file ? elb_safetensors_metadata(file, "elbow.shape") : NULL;
     int64_t s[3];
     int rank = 0;
@@ -107,11 +101,11 @@ static elb_status report_read(elb_report *r, const char *folder)
     char *config = elb_format(c, "%s/config.yaml", folder), *log = elb_format(c, "%s/log.jsonl", folder);
     char *images = elb_format(c, "%s/images", folder);
     elb_status status = config && log && images ? ELB_OK : ELB_MEMORY;
-    if (status == ELB_OK && !report_exists(config) && !report_exists(log))
+    if (status == ELB_OK && !elb_file_exists(config) && !elb_file_exists(log))
         status = elb_fail(c, ELB_FAILURE, "'%s' is no run folder: it holds neither config.yaml nor log.jsonl", folder);
     if (status == ELB_OK) status = report_read_name(r, folder);
     if (status == ELB_OK) status = report_read_config(r, config);
-    if (status == ELB_OK && report_exists(log)) status = elb_log_history_read(c, log, &r->history);
+    if (status == ELB_OK && elb_file_exists(log)) status = elb_log_history_read(c, log, &r->history);
     if (status == ELB_OK) status = report_read_evaluations(r, folder);
     if (status == ELB_OK) status = elb_folder_list(c, images, "", ".png", &r->images);
     if (status == ELB_OK && r->images.count > 0) status = report_read_shape(r, folder);

@@ -73,19 +73,12 @@ static void train_close(elb_trainer *t)
 
 /* --- the loop -------------------------------------------------------------------------------------------------------- */
 
-static bool train_finite(const elb_tensor *x)
-{
-    for (int64_t i = 0; i < x->rows * x->cols; i++)
-        if (!isfinite(x->data[i])) return false;
-    return true;
-}
-
 /* Which of the loss's terms is not finite. */
 static const char *train_blame(const elb_loss *l)
 {
     if (l->reconstruction == NULL) return "refinement before the loss"; /* it has not come to the loss */
-    if (!train_finite(l->reconstruction)) return "reconstruction";
-    return train_finite(l->kl) ? "loss" : "KL";
+    if (!elb_finite(l->reconstruction)) return "reconstruction";
+    return elb_finite(l->kl) ? "loss" : "KL";
 }
 
 /* One step on `batch` data that begin at `first` of the epoch's order. */

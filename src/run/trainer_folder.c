@@ -19,26 +19,6 @@ elb_status elb_trainer_paths(elb_trainer *t)
     return all ? ELB_OK : ELB_MEMORY;
 }
 
-static bool trainer_exists(const char *path)
-{
-    struct stat info;
-    return stat(path, &info) == 0;
-}
-
-static elb_status trainer_write_config(elb_trainer *t)
-{
-    char *yaml;
-    ELB_TRY(elb_config_write(t->config, &yaml));
-    elb_writer *w;
-    elb_status status = elb_writer_open(t->context, t->config_path, &w);
-    if (status == ELB_OK) {
-        elb_writer_printf(w, "%s", yaml);
-        status = elb_writer_commit(w);
-    }
-    elb_text_free(t->context, yaml);
-    return status;
-}
-
 /* --- one process at a time ------------------------------------------------------------------------------------------- */
 
 /* What a killed process had not finished. */
@@ -93,12 +73,12 @@ static elb_status trainer_check_log(const elb_trainer *t)
 /* A run that ended before its first checkpoint left a log and a configuration, in this order; they may go. */
 static elb_status trainer_check_new(const elb_trainer *t)
 {
-    if (trainer_exists(t->state_path))
+    if (elb_file_exists(t->state_path))
         return elb_fail(t->context, ELB_USAGE, "%s already holds a run; resume it, or choose another folder",
                         t->settings.folder);
-    if (trainer_exists(t->model_path)) return trainer_refuse(t, "model.safetensors");
-    if (trainer_exists(t->log_path)) return trainer_check_log(t);
-    return trainer_exists(t->config_path) ? trainer_refuse(t, "config.yaml") : ELB_OK;
+    if (elb_file_exists(t->model_path)) return trainer_refuse(t, "model.safetensors");
+    if (elb_file_exists(t->log_path)) return trainer_check_log(t);
+    return elb_file_exists(t->config_path) ? trainer_refuse(t, "config.yaml") : ELB_OK;
 }
 
 elb_status elb_trainer_begin(elb_trainer *t)
@@ -106,14 +86,14 @@ elb_status elb_trainer_begin(elb_trainer *t)
     ELB_TRY(trainer_check_new(t));
     ELB_TRY(elb_folder_make(t->context, t->settings.folder));
     ELB_TRY(trainer_lock(t));
-    if (trainer_exists(t->state_path)) return trainer_check_new(t); /* another was faster */
+    if (elb_file_exists(t->state_path)) return trainer_check_new(t); /* another was faster */
     ELB_TRY(elb_log_file_cut(t->log, 0));
     ELB_TRY(elb_trainer_log(t, "start",
                             json_pack("{s:s,s:I,s:I,s:I}", "data", elb_dataset_name(t->data), "data_count",
                                       (json_int_t)elb_dataset_count(t->data), "parameters",
                                       (json_int_t)elb_vae_parameter_count(t->vae), "steps_per_epoch",
                                       (json_int_t)t->steps)));
-    ELB_TRY(trainer_write_config(t));
+    ELB_TRY(elb_config_save(t->config, t->config_path));
     return elb_checkpoint_write(t);
 }
 
@@ -127,7 +107,7 @@ bool elb_trainer_done(const elb_trainer *t)
 
 elb_status elb_trainer_continue(elb_trainer *t)
 {
-    if (!trainer_exists(t->state_path))
+    if (!elb_file_exists(t->state_path))
         return elb_fail(t->context, ELB_USAGE, "%s holds no run to resume: there is no state.safetensors",
                         t->settings.folder);
     ELB_TRY(trainer_lock(t));
@@ -140,5 +120,5 @@ elb_status elb_trainer_continue(elb_trainer *t)
     if (t->at.ended && elb_trainer_done(t)) return ELB_OK;
     t->at.ended = 0;
     ELB_TRY(elb_log_file_cut(t->log, position));
-    return trainer_write_config(t);
+    return elb_config_save(t->config, t->config_path);
 }

@@ -3,7 +3,6 @@
 
 #include <math.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #include <elbow/train.h>
 
@@ -19,9 +18,8 @@ const int64_t elb_cell_batches[ELB_CELL_BATCHES] = {1, 128};
 static bool cell_has(const elb_cell *cell, const char *name)
 {
     char path[4096];
-    struct stat info;
     int n = snprintf(path, sizeof path, "%s/%s", cell->run, name);
-    return n > 0 && (size_t)n < sizeof path && stat(path, &info) == 0;
+    return n > 0 && (size_t)n < sizeof path && elb_file_exists(path);
 }
 
 /* Sums over the epochs in the run's log. */
@@ -67,7 +65,7 @@ static elb_status cell_look(const elb_grid *g, elb_cell *cell, bool *ended)
     elb_log_history_reset(&log);
     if (!at_end || !cell->trains) return ELB_OK;
     ELB_TRY(elb_run_config(g->context, cell->run, &config));
-    *ended = cell->config->top.seed == config->top.seed && !elb_configs_differ(config, cell->config, NULL, key);
+    *ended = cell->config->top.seed == config->top.seed && !elb_config_disagrees(config, cell->config, NULL, key);
     if (*ended) cell_settle(cell, config);
     elb_config_destroy(config);
     return ELB_OK;

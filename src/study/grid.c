@@ -180,22 +180,6 @@ static elb_status grid_find_reference(elb_grid *g)
                     nearest ? "; did you mean '" : "", nearest ? nearest : "", nearest ? "'?" : "");
 }
 
-bool elb_configs_differ(const elb_config *a, const elb_config *b, const char *section, char key[ELB_KEY_TEXT])
-{
-    for (const elb_section *s = a->sections; s->options; s++) {
-        if (section ? strcmp(s->name, section) != 0 : !*s->name) continue;
-        for (const elb_option *o = s->options; o->name; o++) {
-            char left[ELB_TEXT_MAX], right[ELB_TEXT_MAX];
-            snprintf(key, ELB_KEY_TEXT, "%s%s%s", s->name, *s->name ? "." : "", o->name);
-            elb_config_get(a, key, left, sizeof left);
-            elb_config_get(b, key, right, sizeof right);
-            bool open = strcmp(left, "auto") == 0 || strcmp(right, "auto") == 0;
-            if (!open && strcmp(left, right) != 0) return true;
-        }
-    }
-    return false;
-}
-
 /* Of different data or decoders nobody could say which difference the methods made. */
 elb_status elb_grid_check(const elb_grid *g, const elb_cell *cell)
 {
@@ -205,7 +189,7 @@ elb_status elb_grid_check(const elb_grid *g, const elb_cell *cell)
     while (other < cell && other->seed != cell->seed) other++;
     if (other == cell) other = g->cells;
     for (size_t i = 0; i < sizeof sections / sizeof *sections; i++) {
-        if (!elb_configs_differ(other->config, cell->config, sections[i], key)) continue;
+        if (!elb_config_disagrees(other->config, cell->config, sections[i], key)) continue;
         ELB_TRY(elb_config_get(other->config, key, a, sizeof a));
         ELB_TRY(elb_config_get(cell->config, key, b, sizeof b));
         return elb_fail(g->context, ELB_USAGE,

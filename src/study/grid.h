@@ -51,9 +51,6 @@ void elb_grid_destroy(elb_grid *grid); /* may be NULL */
 /* Whether a cell's data, decoder and likelihood are those of the cells before it. Again after training, which settles what
  * the configuration left to the data. Errors: ELB_USAGE. */
 elb_status elb_grid_check(const elb_grid *grid, const elb_cell *cell);
-/* Whether two configurations differ in a section, NULL: in any but the seed; then `key` is the first such key. What one of
- * them leaves to the data does not differ. */
-bool elb_configs_differ(const elb_config *a, const elb_config *b, const char *section, char key[ELB_KEY_TEXT]);
 /* NULL when there is none. */
 elb_cell *elb_grid_find(const elb_grid *grid, int64_t method, int64_t seed);
 

@@ -387,7 +387,7 @@ static void tape_walk(void *argument, int thread)
     }
 }
 
-static bool tape_finite(const elb_tensor *x)
+bool elb_finite(const elb_tensor *x)
 {
     for (int64_t i = 0; i < x->rows * x->cols; i++)
         if (!isfinite(x->data[i])) return false;
@@ -399,7 +399,7 @@ static elb_status tape_blame(elb_tape *t)
     for (int64_t i = 0; i < t->count; i++) {
         const elb_tensor *x = t->nodes[i];
         char shape[64];
-        if (!tape_finite(x))
+        if (!elb_finite(x))
             return elb_fail(t->context, ELB_NUMERIC, "%s %s is the first tensor with a number that is not finite",
                             x->name != NULL ? x->name
                             : x->op != NULL ? x->op->name

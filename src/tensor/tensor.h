@@ -93,6 +93,7 @@ elb_tensor *elb_tape_fail(elb_tape *t, elb_status status, const char *format, ..
 bool elb_tape_failed(const elb_tape *t);
 void *elb_tape_alloc(elb_tape *t, int64_t count, size_t size); /* arena memory; NULL after recording the failure */
 elb_tensor *elb_named(elb_tensor *x, const char *name);        /* x may be NULL */
+bool elb_finite(const elb_tensor *x);                          /* every number of it */
 /* "[100,784]" for messages, into one of the tape's buffers. */
 const char *elb_shape_text(const elb_tensor *x, char text[64]);
 
