@@ -61,8 +61,9 @@ typedef struct elb_gap_result {
     double converged[ELB_GAP_PARTS]; /* share of data whose optimum had come to rest */
     double agree[ELB_GAP_PARTS];     /* share of data whose starts ended within 0.05 nats of each other */
     double seconds[ELB_GAP_PARTS];
-    elb_gap_part own;      /* which optimum is q* */
-    elb_gap_part log_p_by; /* encoder, own or AIS: the greatest of the three lower bounds in the mean */
+    elb_gap_part own; /* which optimum is q* */
+    elb_gap_part
+        log_p_by; /* own, or what of encoder and AIS is the greater lower bound by more than two standard errors */
     elb_gap_mean log_p, approximation, amortisation, inference;
 } elb_gap_result;
 

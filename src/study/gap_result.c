@@ -6,6 +6,7 @@
 
 #define RESULT_K_HAT_BAD 0.7 /* Vehtari et al. 2024, section 3 */
 #define RESULT_AGREE 0.05    /* nats */
+#define RESULT_CHANCE 2.0    /* standard errors */
 
 static elb_gap_mean result_mean(const elb_moments *m)
 {
@@ -43,12 +44,17 @@ static void result_shares(const elb_gap_work *w, elb_gap_part part, elb_gap_resu
     if (!optimum) r->converged[part] = r->agree[part] = NAN;
 }
 
-/* The greatest in the mean: a maximum for every datum would favour whatever is noisiest. */
-static elb_gap_part result_best(const elb_gap_work *w, const elb_gap_result *r)
+/* The greatest in the mean: a maximum for every datum would favour whatever is noisiest. For the same reason another bound
+ * than that by q*, whose weights vary least, must be greater by more than chance. */
+static elb_gap_part result_best(const elb_gap_work *w)
 {
-    elb_gap_part best = ELB_GAP_ENCODER;
-    if (r->bound[w->own].mean > r->bound[best].mean) best = w->own;
-    return r->bound[ELB_GAP_AIS].mean > r->bound[best].mean ? ELB_GAP_AIS : best;
+    static const elb_gap_part others[] = {ELB_GAP_ENCODER, ELB_GAP_AIS};
+    elb_gap_part best = w->own;
+    for (int i = 0; i < 2; i++) {
+        elb_gap_mean more = result_difference(w, others[i], ELB_GAP_BOUND, best, ELB_GAP_BOUND);
+        if (more.mean > 0 && !(more.mean <= RESULT_CHANCE * more.standard_error)) best = others[i];
+    }
+    return best;
 }
 
 void elb_gap_conclude(const elb_gap_work *w, elb_gap_result *r)
@@ -59,7 +65,7 @@ void elb_gap_conclude(const elb_gap_work *w, elb_gap_result *r)
         r->bound[part] = result_column(w, (elb_gap_part)part, ELB_GAP_BOUND);
         result_shares(w, (elb_gap_part)part, r);
     }
-    r->log_p_by = result_best(w, r);
+    r->log_p_by = result_best(w);
     r->log_p = r->bound[r->log_p_by];
     r->approximation = result_difference(w, r->log_p_by, ELB_GAP_BOUND, w->own, ELB_GAP_ELBO);
     r->amortisation = result_difference(w, w->own, ELB_GAP_ELBO, ELB_GAP_ENCODER, ELB_GAP_ELBO);

@@ -10,7 +10,7 @@
 #include "run/oracle.h"
 #include "run/vae.h"
 
-enum { COPIES = 16, SAMPLES = 200000 };
+enum { COPIES = 16, SAMPLES = 200000, MANY_SAMPLES = 1000000 };
 
 static const double poor_mean[] = {0.5, 1}, poor_variance[] = {0.3, 0.2};
 
@@ -114,18 +114,36 @@ static void check_signs(const elb_gap_result *r)
     support_assert_near(r->inference.mean, r->approximation.mean + r->amortisation.mean, 1e-9, 0);
 }
 
-/* q* and log p(x) by it. The greatest of three bounds that are all but equal is a little above them: a poor encoder's weights
- * have heavy tails, and now and then its bound is the greatest by chance. */
+/* q* and log p(x) by it. */
 static void check_truth(const elb_gap_result *r, const elb_oracle_facts *f)
 {
     support_assert_near(r->elbo[ELB_GAP_FFG].mean, f->best_elbo, 1e-3, 0);
     support_assert_near(r->bound[ELB_GAP_FFG].mean, f->log_evidence, 5e-4, 0);
-    support_assert_near(r->log_p.mean, f->log_evidence, 4e-3, 0);
+    assert_int_equal(r->log_p_by, r->own); /* a poor encoder's bound is no greater but by chance */
+    assert_memory_equal(&r->log_p, &r->bound[r->own], sizeof r->log_p);
 }
 
 /* --- the linear-Gaussian model --------------------------------------------------------------------------------------- */
 
-static void test_linear_gaussian(void **state)
+/* What a poor encoder costs: of its ELBO's samples each is off by two nats, hence so many. */
+static void test_poor_encoder(void **state)
+{
+    (void)state;
+    const elb_oracle_facts *f = &elb_oracle_linear_gaussian;
+    world w = world_make(f, "ffg");
+    elb_gap_settings how = usual(&w);
+    how.samples = MANY_SAMPLES;
+    world_encoder(&w, poor_mean, poor_variance);
+    elb_gap_result r = gap(&w, &how);
+    check_truth(&r, f);
+    support_assert_near(r.approximation.mean, 0.004211536365, 1e-3, 0);
+    support_assert_near(r.amortisation.mean, 1.568557885887, 1e-3, 0);
+    support_assert_near(r.inference.mean, 1.572769422252, 1e-3, 0);
+    check_signs(&r);
+    world_end(&w);
+}
+
+static void test_wider_families(void **state)
 {
     (void)state;
     const elb_oracle_facts *f = &elb_oracle_linear_gaussian;
@@ -134,16 +152,10 @@ static void test_linear_gaussian(void **state)
     how.full = how.flow = true;
     world_encoder(&w, poor_mean, poor_variance);
     elb_gap_result r = gap(&w, &how);
-    assert_int_equal(r.own, ELB_GAP_FFG);
-    check_truth(&r, f);
-    support_assert_near(r.bound[ELB_GAP_FFG].mean - r.elbo[ELB_GAP_FFG].mean, 0.004211536365, 1e-3, 0);
-    support_assert_near(r.amortisation.mean, 1.568557885887, 3e-3, 0);
-    support_assert_near(r.inference.mean, 1.572769422252, 6e-3, 0);
     support_assert_near(r.elbo[ELB_GAP_FULL].mean, f->log_evidence, 1e-3, 0);
     support_assert_near(r.elbo[ELB_GAP_FLOW].mean, f->best_elbo, 0.02, 0); /* nearly: its many weights tremble */
     assert_true(r.elbo[ELB_GAP_FLOW].mean < f->log_evidence + 1e-3);
     assert_true(r.bound[ELB_GAP_AIS].mean < f->log_evidence - 1);
-    check_signs(&r);
     for (int part = ELB_GAP_FFG; part <= ELB_GAP_FULL; part++) {
         assert_true(r.converged[part] == 1);
         assert_true(r.agree[part] == 1); /* three starts within 0.05 nats */
@@ -180,7 +192,7 @@ static void test_bounds(void **state)
     elb_gap_result r = gap(&w, &how);
     const elb_gap_mean *by[] = {&r.bound[ELB_GAP_ENCODER], &r.bound[ELB_GAP_FFG], &r.bound[ELB_GAP_AIS]};
     for (int i = 0; i < 3; i++) {
-        assert_true(by[i]->mean <= r.log_p.mean);
+        assert_true(by[i]->mean <= r.log_p.mean + 3 * hypot(by[i]->standard_error, r.log_p.standard_error));
         support_assert_near(by[i]->mean, f->log_evidence, 0.1, 0);
         assert_true(by[i]->mean < f->log_evidence + 3 * by[i]->standard_error);
     }
@@ -215,7 +227,7 @@ static void test_bernoulli(void **state)
     world_encoder(&w, mean, variance);
     elb_gap_result r = gap(&w, &how);
     check_truth(&r, f);
-    support_assert_near(r.bound[ELB_GAP_FFG].mean - r.elbo[ELB_GAP_FFG].mean, 0.003083836088, 1e-3, 0);
+    support_assert_near(r.approximation.mean, 0.003083836088, 1e-3, 0);
     check_signs(&r);
     world_end(&w);
 }
@@ -223,9 +235,8 @@ static void test_bernoulli(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_linear_gaussian), cmocka_unit_test(test_best_encoder),
-        cmocka_unit_test(test_bounds),          cmocka_unit_test(test_full),
-        cmocka_unit_test(test_bernoulli),
+        cmocka_unit_test(test_poor_encoder), cmocka_unit_test(test_wider_families), cmocka_unit_test(test_best_encoder),
+        cmocka_unit_test(test_bounds),       cmocka_unit_test(test_full),           cmocka_unit_test(test_bernoulli),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
