@@ -14,9 +14,9 @@ enum {
 };
 /* Adam jitters by about its step size: the first travels, the last comes to rest. A flow's weights are many to a unit. */
 static const double optimum_rates[OPTIMUM_RATES] = {0.03, 0.006, 0.001};
-static const double optimum_flow_rates[OPTIMUM_RATES] = {0.001, 0.0003, 0.00005};
+static const double optimum_flow_rates[OPTIMUM_RATES] = {0.001, 0.0004, 0.0001};
 /* Windows without a rise that end each. A flow's many weights first lose to noise what they later gain. */
-static const int64_t optimum_patience[OPTIMUM_RATES] = {2, 2, 2}, optimum_flow_patience[OPTIMUM_RATES] = {6, 8, 8};
+static const int64_t optimum_patience[OPTIMUM_RATES] = {2, 2, 2}, optimum_flow_patience[OPTIMUM_RATES] = {6, 4, 4};
 /* Of the steps, how many may be taken by the end of each. */
 static const double optimum_share[OPTIMUM_RATES + 1] = {0, 0.5, 0.75, 1};
 

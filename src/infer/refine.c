@@ -73,7 +73,8 @@ static elb_tensor *refine_each(elb_tape *t, elb_model *m, elb_posterior *q, elb_
                                const elb_noise *noise)
 {
     bool closed = q->type->kl_to_prior != NULL;
-    elb_draw d = elb_sample_strata(q, t, lambda, noise, closed ? ELB_LOG_Q_NONE : ELB_LOG_Q_FULL);
+    elb_log_q sampled = q->type->sticks ? ELB_LOG_Q_SAMPLE : ELB_LOG_Q_FULL;
+    elb_draw d = elb_sample_strata(q, t, lambda, noise, closed ? ELB_LOG_Q_NONE : sampled);
     elb_tensor *reconstruction = elb_draw_mean(t, &d, elb_model_log_likelihood(m, t, x, d.z));
     elb_tensor *kl = closed ? elb_sum_last(t, q->type->kl_to_prior(q, t, lambda))
                             : elb_draw_mean(t, &d, elb_sub(t, d.log_q, elb_model_log_prior(m, t, d.z)));

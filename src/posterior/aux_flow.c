@@ -149,22 +149,25 @@ static elb_tensor *aux_encode(elb_posterior *q, elb_tape *t, elb_tensor *x)
 
 /* --- draws --------------------------------------------------------------------------------------------------------- */
 
-/* v_0, and its log density added to *log_q where there is one. */
-static elb_tensor *aux_start(elb_posterior *q, elb_tape *t, elb_tensor *lambda, const elb_noise *noise,
-                             elb_tensor **log_q)
+/* Mean and log-variance of v_0 where they are the datum's own. */
+static elb_tensor *aux_v(elb_posterior *q, elb_tape *t, elb_tensor *lambda, int64_t i)
 {
-    int64_t n = q->latent;
+    return elb_lambda_part(q, t, lambda, (2 + i) * q->latent, q->latent);
+}
+
+static elb_tensor *aux_start(elb_posterior *q, elb_tape *t, elb_tensor *lambda, const elb_noise *noise)
+{
     if (lambda == NULL) return NULL;
-    elb_tensor *v = elb_noise_normal(t, noise, lambda->rows, n, 1), *density = NULL;
-    if (aux_is_local(q)) {
-        elb_tensor *m = elb_lambda_part(q, t, lambda, 2 * n, n), *s = elb_lambda_part(q, t, lambda, 3 * n, n);
-        v = elb_gaussian_sample(t, m, s, v);
-        if (*log_q != NULL) density = elb_gaussian_log_prob(t, v, m, s);
-    } else if (*log_q != NULL) {
-        density = elb_standard_normal_log_prob(t, v);
-    }
-    if (*log_q != NULL) *log_q = elb_add(t, *log_q, density);
-    return v;
+    elb_tensor *v = elb_noise_normal(t, noise, lambda->rows, q->latent, 1);
+    return aux_is_local(q) ? elb_gaussian_sample(t, aux_v(q, t, lambda, 0), aux_v(q, t, lambda, 1), v) : v;
+}
+
+/* log q(z_0|x) + log q(v_0|x). */
+static elb_tensor *aux_log_start(elb_posterior *q, elb_tape *t, elb_tensor *lambda, elb_tensor *z, elb_tensor *v)
+{
+    elb_tensor *log_v = aux_is_local(q) ? elb_gaussian_log_prob(t, v, aux_v(q, t, lambda, 0), aux_v(q, t, lambda, 1))
+                                        : elb_standard_normal_log_prob(t, v);
+    return elb_add(t, elb_diagonal_log_density(q, t, lambda, z), log_v);
 }
 
 /* Half a pair: x by the numbers that network i makes of y. */
@@ -175,6 +178,16 @@ static elb_tensor *aux_couple(elb_posterior *q, elb_tape *t, int64_t i, elb_tens
     elb_tensor *bc = aux_apply(q, t, i, y, given);
     if (*log_q != NULL) *log_q = elb_sub(t, *log_q, elb_flow_log_det(t, bc, state->form));
     return elb_flow_step(t, x, bc, state->form);
+}
+
+/* The same undone; what log q loses by it is added to *log_det. */
+static elb_tensor *aux_uncouple(elb_posterior *q, elb_tape *t, int64_t i, elb_tensor *x, elb_tensor *y,
+                                elb_tensor *given, elb_tensor **log_det)
+{
+    aux_state *state = q->state;
+    elb_tensor *bc = aux_apply(q, t, i, y, given), *more = elb_flow_log_det(t, bc, state->form);
+    *log_det = *log_det != NULL ? elb_add(t, *log_det, more) : more;
+    return elb_flow_undo(t, x, bc, state->form);
 }
 
 /* log r(v|z), [..,B]. */
@@ -194,12 +207,28 @@ static void aux_carry(elb_posterior *q, elb_tape *t, elb_tensor *given, elb_tens
     }
 }
 
+/* log q(z_T, v_T|x), where they came from found by the couplings undone; its gradient is by z_T and v_T alone. */
+static elb_tensor *aux_log_held(elb_posterior *q, elb_tape *t, elb_tensor *lambda, elb_tensor *z, elb_tensor *v)
+{
+    bool frozen = q->params.frozen;
+    elb_tensor *held = elb_stop_gradient(t, lambda), *given = aux_given(q, t, held), *log_det = NULL;
+    q->params.frozen = true;
+    for (int64_t i = 2 * q->options.flow_steps - 2; i >= 0; i -= 2) {
+        z = aux_uncouple(q, t, i + 1, z, v, given, &log_det);
+        v = aux_uncouple(q, t, i, v, z, given, &log_det);
+    }
+    q->params.frozen = frozen;
+    return elb_sub(t, aux_log_start(q, t, held, z, v), log_det);
+}
+
 static elb_draw aux_sample(elb_posterior *q, elb_tape *t, elb_tensor *lambda, const elb_noise *noise, elb_log_q log_q)
 {
-    elb_draw d = elb_flow_start(q, t, lambda, noise, log_q);
-    elb_tensor *v = aux_start(q, t, lambda, noise, &d.log_q), *given = aux_given(q, t, lambda);
+    elb_draw d = elb_diagonal_sample(q, t, lambda, noise, ELB_LOG_Q_NONE);
+    elb_tensor *v = aux_start(q, t, lambda, noise), *given = aux_given(q, t, lambda);
+    if (log_q == ELB_LOG_Q_FULL) d.log_q = aux_log_start(q, t, lambda, d.z, v);
     aux_carry(q, t, given, &d.z, &v, &d.log_q);
-    if (d.log_q != NULL) d.log_q = elb_sub(t, d.log_q, aux_log_reverse(q, t, v, d.z, given));
+    if (log_q == ELB_LOG_Q_SAMPLE) d.log_q = aux_log_held(q, t, lambda, d.z, v);
+    if (log_q != ELB_LOG_Q_NONE) d.log_q = elb_sub(t, d.log_q, aux_log_reverse(q, t, v, d.z, given));
     return d;
 }
 
@@ -307,6 +336,7 @@ const elb_posterior_type elb_posterior_aux_flow = {
     .name = "aux_flow",
     .source = "Cremer, Li & Duvenaud 2018; couplings of Dinh et al. 2017",
     .state_size = sizeof(aux_state),
+    .sticks = true,
     .central = true,
     .init = aux_init,
     .reset = aux_reset,

@@ -27,6 +27,7 @@ typedef enum elb_log_q {
 typedef struct elb_posterior_type {
     const char *name, *source;
     size_t state_size;
+    bool sticks;  /* refinement, where it samples log q, holds lambda inside it constant, which has less noise */
     bool central; /* mean is a point in the middle of q and not E_q[z], which has no closed form */
     elb_status (*init)(elb_posterior *q);                                /* REQUIRED: declares parameters and *local */
     void (*reset)(elb_posterior *q, const elb_kernels *k, uint64_t key); /* REQUIRED: their start */

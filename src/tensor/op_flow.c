@@ -65,19 +65,73 @@ static void step_backward(const elb_kernels *k, elb_tensor *y, int64_t tile)
 
 const elb_op elb_op_flow_step = {"flow_step", {{elb_row_tiles, step_forward}}, {{elb_row_tiles, step_backward}}};
 
-elb_tensor *elb_flow_step(elb_tape *t, elb_tensor *z, elb_tensor *mc, elb_flow_form form)
+static elb_tensor *step_node(elb_tape *t, const elb_op *op, elb_tensor *x, elb_tensor *mc, elb_flow_form form)
 {
-    if (z == NULL || mc == NULL) return NULL;
+    if (x == NULL || mc == NULL) return NULL;
     char a[64], b[64];
-    if (z->rows != mc->rows || mc->cols != 2 * z->cols)
-        return elb_tape_fail(t, ELB_MODEL,
-                             "flow_step: shifts and scales of shape %s do not go with a latent of shape %s",
-                             elb_shape_text(mc, b), elb_shape_text(z, a));
-    elb_tensor *y = elb_node(t, &elb_op_flow_step, z->rank, z->shape, 2, (elb_tensor *[]){z, mc});
+    if (x->rows != mc->rows || mc->cols != 2 * x->cols)
+        return elb_tape_fail(t, ELB_MODEL, "%s: shifts and scales of shape %s do not go with a latent of shape %s",
+                             op->name, elb_shape_text(mc, b), elb_shape_text(x, a));
+    elb_tensor *y = elb_node(t, op, x->rank, x->shape, 2, (elb_tensor *[]){x, mc});
     if (y == NULL) return NULL;
     y->with.i[0] = form;
     y->scratch = elb_tape_alloc(t, y->rows * y->cols, sizeof *y->scratch); /* the scales */
     return y->scratch != NULL ? y : NULL;
+}
+
+elb_tensor *elb_flow_step(elb_tape *t, elb_tensor *z, elb_tensor *mc, elb_flow_form form)
+{
+    return step_node(t, &elb_op_flow_step, z, mc, form);
+}
+
+/* --- the same undone: z of y = shift + scale z ------------------------------------------------------------------- */
+
+static void undo_forward(const elb_kernels *k, elb_tensor *z, int64_t tile)
+{
+    int64_t begin, end, n = z->cols;
+    bool gated = step_form(z) == ELB_FLOW_GATED;
+    elb_row_range(z->rows, n, tile, &begin, &end);
+    for (int64_t r = begin; r < end; r++) {
+        const elb_real *y = z->in[0]->data + r * n, *m = z->in[1]->data + 2 * r * n;
+        elb_real *s = z->scratch + r * n, *out = z->data + r * n;
+        step_scale(k, step_form(z), n, m + n, s);
+        for (int64_t i = 0; i < n; i++) out[i] = (y[i] - m[i]) / s[i] + (gated ? m[i] : 0);
+    }
+}
+
+static void undo_backward_row(elb_flow_form form, int64_t n, const elb_real *z, const elb_real *m, const elb_real *s,
+                              const elb_real *g, elb_real *dm)
+{
+    bool gated = form == ELB_FLOW_GATED, affine = form == ELB_FLOW_AFFINE;
+    elb_real *dc = dm + n;
+    for (int64_t i = 0; i < n; i++) {
+        dm[i] -= g[i] / s[i] - (gated ? g[i] : 0);
+        dc[i] -= g[i] * (gated ? z[i] - m[i] : z[i]) * (affine ? 1 : 1 - s[i]);
+    }
+}
+
+static void undo_backward(const elb_kernels *k, elb_tensor *z, int64_t tile)
+{
+    (void)k;
+    elb_tensor *y = z->in[0], *mc = z->in[1];
+    int64_t begin, end, n = z->cols;
+    elb_row_range(z->rows, n, tile, &begin, &end);
+    for (int i = 0; i < 2; i++) {
+        elb_tensor *x = z->in[i];
+        if (x->needs_grad && !z->accumulate[i])
+            memset(x->grad + begin * x->cols, 0, (size_t)((end - begin) * x->cols) * sizeof *x->grad);
+    }
+    for (int64_t i = begin * n; i < end * n && y->needs_grad; i++) y->grad[i] += z->grad[i] / z->scratch[i];
+    for (int64_t r = begin; r < end && mc->needs_grad; r++)
+        undo_backward_row(step_form(z), n, z->data + r * n, mc->data + 2 * r * n, z->scratch + r * n, z->grad + r * n,
+                          mc->grad + 2 * r * n);
+}
+
+const elb_op elb_op_flow_undo = {"flow_undo", {{elb_row_tiles, undo_forward}}, {{elb_row_tiles, undo_backward}}};
+
+elb_tensor *elb_flow_undo(elb_tape *t, elb_tensor *y, elb_tensor *mc, elb_flow_form form)
+{
+    return step_node(t, &elb_op_flow_undo, y, mc, form);
 }
 
 /* --- its log-determinant ------------------------------------------------------------------------------------------- */

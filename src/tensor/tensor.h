@@ -165,7 +165,9 @@ typedef enum elb_flow_form {
     ELB_FLOW_SCALED  /* sg(c) z + m; sum of log sg(c) */
 } elb_flow_form;
 elb_tensor *elb_flow_step(elb_tape *t, elb_tensor *z, elb_tensor *mc, elb_flow_form form); /* -> [..,n] */
-elb_tensor *elb_flow_log_det(elb_tape *t, elb_tensor *mc, elb_flow_form form);             /* -> [..] */
+/* Its inverse: the z that makes y. */
+elb_tensor *elb_flow_undo(elb_tape *t, elb_tensor *y, elb_tensor *mc, elb_flow_form form);
+elb_tensor *elb_flow_log_det(elb_tape *t, elb_tensor *mc, elb_flow_form form); /* -> [..] */
 /* z - 2 v (v.z)/(v.v): z [..,B,n], v [B,n] -> [..,B,n]. Its own inverse; a v shorter than 1e-6 reflects nothing. */
 elb_tensor *elb_flow_reflect(elb_tape *t, elb_tensor *z, elb_tensor *v);
 

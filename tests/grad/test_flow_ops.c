@@ -57,6 +57,23 @@ static double flow_step_plain(const grad_case *c, const elb_real *const *in, int
     return NAN;
 }
 
+static elb_tensor *flow_undo_build(elb_tape *t, elb_tensor *const *in, const grad_case *c)
+{
+    return elb_flow_undo(t, in[0], in[1], (elb_flow_form)c->with[0]);
+}
+
+static double flow_undo_plain(const grad_case *c, const elb_real *const *in, int64_t i)
+{
+    int64_t n = grad_cols(&c->in[0]), at = i / n * 2 * n + i % n;
+    double y = (double)in[0][i], m = (double)in[1][at], scale = (double)in[1][at + n], gate = 1 / (1 + exp(-scale));
+    switch ((elb_flow_form)c->with[0]) {
+    case ELB_FLOW_GATED: return (y - (1 - gate) * m) / gate;
+    case ELB_FLOW_AFFINE: return (y - m) * exp(-scale);
+    case ELB_FLOW_SCALED: return (y - m) / gate;
+    }
+    return NAN;
+}
+
 static elb_tensor *flow_log_det_build(elb_tape *t, elb_tensor *const *in, const grad_case *c)
 {
     return elb_flow_log_det(t, in[0], (elb_flow_form)c->with[0]);
@@ -85,6 +102,9 @@ static void test_flow_steps(void **state)
             c.in[1].shape[c.in[1].rank - 1] *= 2;
             c.in[0].low = c.in[1].low = -2;
             c.in[0].high = c.in[1].high = 2;
+            grad_check(&c);
+            c.build = flow_undo_build;
+            c.plain = flow_undo_plain;
             grad_check(&c);
             grad_case d = {.inputs = 1, .build = flow_log_det_build, .plain = flow_log_det_plain, .with = {form}};
             d.in[0] = c.in[1];

@@ -349,6 +349,23 @@ static void test_weights(void **state)
 
 /* --- auxiliary variables ----------------------------------------------------------------------------------------------- */
 
+enum { OWN_WEIGHTS = 12 }; /* begin there in lambda: after m, s, and the mean and log-variance of v_0 */
+
+/* Gives `local`, of Z = 3, what `shared` has. */
+static void share_weights(const flow *shared, flow *local)
+{
+    elb_params *p = &shared->q->params;
+    int64_t at = OWN_WEIGHTS;
+    memcpy(local->lambda, shared->lambda, 6 * sizeof *local->lambda);
+    memset(local->lambda + 6, 0, 6 * sizeof *local->lambda); /* v_0 ~ N(0, I) */
+    for (int64_t i = 0; i < p->count; i++) {
+        if (strncmp(p->at[i].name, "encoder", 7) == 0) continue;
+        memcpy(local->lambda + at, elb_params_data(p, i), (size_t)p->at[i].count * sizeof *local->lambda);
+        at += p->at[i].count;
+    }
+    assert_int_equal(at, local->local);
+}
+
 /* A datum's own weights do what the same weights do as parameters. */
 static void test_local_weights(void **state)
 {
@@ -361,19 +378,96 @@ static void test_local_weights(void **state)
     snprintf(settings[0], sizeof settings[0], "%snone", common);
     snprintf(settings[1], sizeof settings[1], "%slocal", common);
     flow shared = flow_begin(settings[0], 0.7), local = flow_begin(settings[1], 0.7);
-    elb_params *p = &shared.q->params;
-    int64_t at = 12; /* after m, s, and the mean and log-variance of v_0: 0, as N(0, I) has them */
-    memcpy(local.lambda, shared.lambda, 6 * sizeof *local.lambda);
-    memset(local.lambda + 6, 0, 6 * sizeof *local.lambda);
-    for (int64_t i = 0; i < p->count; i++) {
-        if (strncmp(p->at[i].name, "encoder", 7) == 0) continue;
-        memcpy(local.lambda + at, elb_params_data(p, i), (size_t)p->at[i].count * sizeof *local.lambda);
-        at += p->at[i].count;
-    }
-    assert_int_equal(at, local.local);
+    share_weights(&shared, &local);
     elb_draw a = flow_draw(&shared, NULL, SAMPLES), b = flow_draw(&local, NULL, SAMPLES);
     for (int i = 0; i < 3 * SAMPLES; i++) support_assert_near((double)b.z->data[i], (double)a.z->data[i], 1e-12, 0);
     for (int i = 0; i < SAMPLES; i++) support_assert_near((double)b.log_q->data[i], (double)a.log_q->data[i], 1e-12, 0);
+    flow_end(&shared);
+    flow_end(&local);
+}
+
+/* The gradient [P] of the mean of log_q over some draws, into `gradient`; the mean itself. */
+static double slope(flow *f, elb_log_q form, int64_t first, int64_t samples, elb_real *gradient)
+{
+    elb_tape *t = f->v->tape;
+    elb_noise noise = {.key = 2, .datum = f->datum, .draw = (uint32_t)first, .samples = samples};
+    assert_int_equal(elb_tape_reset(t), ELB_OK);
+    elb_tensor *lambda = elb_leaf(t, "lambda", f->lambda, gradient, 2, (int64_t[]){1, f->local});
+    elb_tensor *mean = elb_mean_all(t, elb_sample(f->q, t, lambda, &noise, form).log_q);
+    if (elb_tape_run(t, mean) != ELB_OK) fail_msg("%s", elb_context_message(f->c));
+    return (double)mean->data[0];
+}
+
+/* Lambda held constant inside log q(z,v): the couplings undone give the same numbers, and the gradient is the same in the
+ * mean, that of r's weights draw by draw. */
+static void held_check(const char *settings)
+{
+    enum { BATCHES = 60, SAMPLES = 300, MOST = 256 };
+    flow f = flow_begin(settings, 0.7);
+    double sum[MOST] = {0}, squares[MOST] = {0};
+    elb_real full[MOST], held[MOST];
+    assert_true(f.local <= MOST);
+    for (int i = 0; i < BATCHES; i++) {
+        double a = slope(&f, ELB_LOG_Q_FULL, i * SAMPLES, SAMPLES, full);
+        double b = slope(&f, ELB_LOG_Q_SAMPLE, i * SAMPLES, SAMPLES, held);
+        support_assert_near(b, a, 1e-9, 0);
+        for (int64_t k = 0; k < f.local; k++) {
+            double difference = (double)(held[k] - full[k]);
+            sum[k] += difference / BATCHES;
+            squares[k] += difference * difference / BATCHES;
+        }
+    }
+    double largest = 0;
+    for (int64_t k = 0; k < f.local; k++) {
+        double error = sqrt(fmax(0, squares[k] - sum[k] * sum[k]) / BATCHES);
+        if (!(fabs(sum[k]) <= 4.5 * error + 1e-12)) fail_msg("%s: %lld: %g, %g", settings, (long long)k, sum[k], error);
+        largest = fmax(largest, error);
+    }
+    assert_true(largest > 1e-4); /* they are two estimators */
+    flow_end(&f);
+}
+
+static void test_held(void **state)
+{
+    static const char *const kinds[] = {"context=local posterior.flow_form=gated",
+                                        "context=local posterior.flow_form=affine",
+                                        "context=encoder posterior.flow_form=gated", "context=none"};
+    (void)state;
+    for (size_t i = 0; i < COUNT(kinds); i++) {
+        char settings[256];
+        snprintf(settings, sizeof settings,
+                 "model.latent=2 posterior.type=aux_flow posterior.flow_hidden=4 posterior.flow_steps=2 "
+                 "posterior.flow_%s",
+                 kinds[i]);
+        held_check(settings);
+    }
+}
+
+/* Weights that are parameters are held like those that are a datum's own. */
+static void test_held_parameters(void **state)
+{
+    (void)state;
+    static const char common[] = "model.latent=3 posterior.type=aux_flow posterior.flow_hidden=5,4 "
+                                 "posterior.flow_steps=2 posterior.flow_context=";
+    char settings[2][256];
+    snprintf(settings[0], sizeof settings[0], "%snone", common);
+    snprintf(settings[1], sizeof settings[1], "%slocal", common);
+    flow shared = flow_begin(settings[0], 0.7), local = flow_begin(settings[1], 0.7);
+    elb_real *a = calloc((size_t)shared.local, sizeof *a), *b = calloc((size_t)local.local, sizeof *b);
+    assert_true(a != NULL && b != NULL);
+    share_weights(&shared, &local);
+    double mean = slope(&shared, ELB_LOG_Q_SAMPLE, 0, 7, a);
+    support_assert_near(slope(&local, ELB_LOG_Q_SAMPLE, 0, 7, b), mean, 1e-12, 0);
+    for (int i = 0; i < 6; i++) support_assert_near(b[i], a[i], 1e-12, 0);
+    int64_t at = OWN_WEIGHTS;
+    elb_params *p = &shared.q->params;
+    for (int64_t i = 0; i < p->count; i++) {
+        if (strncmp(p->at[i].name, "encoder", 7) == 0) continue;
+        for (int64_t k = 0; k < p->at[i].count; k++)
+            support_assert_near(b[at++], p->grad[p->at[i].offset + k], 1e-12, 0);
+    }
+    free(a);
+    free(b);
     flow_end(&shared);
     flow_end(&local);
 }
@@ -424,6 +518,8 @@ int main(void)
         cmocka_unit_test(test_densities_integrate_to_one),
         cmocka_unit_test(test_weights),
         cmocka_unit_test(test_local_weights),
+        cmocka_unit_test(test_held),
+        cmocka_unit_test(test_held_parameters),
         cmocka_unit_test(test_bound_of_the_marginal),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -81,6 +81,7 @@ static void test_wrong_shapes(void **state)
             "weights of shape [4,9] do not hold, from column 2 on, a layer of 2 units");
     refused(w, elb_linear_each(w.t, X(2, 4, 3, 0), X(2, 3, 9, 0), 0, 2, ELB_SILU), ELB_MODEL, "input of shape [4,3]");
     refused(w, elb_flow_step(w.t, X(2, 4, 3, 0), X(2, 4, 5, 0), ELB_FLOW_GATED), ELB_MODEL, "latent of shape [4,3]");
+    refused(w, elb_flow_undo(w.t, X(2, 4, 3, 0), X(2, 4, 5, 0), ELB_FLOW_GATED), ELB_MODEL, "latent of shape [4,3]");
     refused(w, elb_flow_log_det(w.t, X(2, 4, 5, 0), ELB_FLOW_GATED), ELB_MODEL, "shape [4,5] does not hold shifts");
     refused(w, elb_flow_reflect(w.t, X(2, 4, 3, 0), X(2, 3, 3, 0)), ELB_MODEL, "vectors of shape [3,3] do not go with");
     refused(w, elb_bernoulli_log_prob(w.t, X(2, 4, 3, 0), X(3, 2, 4, 2)), ELB_MODEL,
