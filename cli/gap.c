@@ -265,13 +265,11 @@ static elb_status gap_run(cli *c, const void *values)
     elb_vae *vae;
     char *made;
     if (o->indices && !o->picture) return cli_fail(c, ELB_USAGE, "--indices belongs to --picture");
-    CLI_TRY(gap_folder(c, o, &made));
-    elb_status status = elb_vae_open(c->context, c->arguments[0], &vae);
-    if (status == ELB_OK) {
-        status = gap_work(c, o, vae, made ? made : o->out);
-        elb_vae_destroy(vae);
-    }
+    CLI_TRY(elb_vae_open(c->context, c->arguments[0], &vae));
+    elb_status status = gap_folder(c, o, &made);
+    if (status == ELB_OK) status = gap_work(c, o, vae, made ? made : o->out);
     free(made);
+    elb_vae_destroy(vae);
     return status;
 }
 

@@ -1,9 +1,9 @@
 #include "run/partial.h"
 
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/file.h"
 #include "data/checksum.h"
 #include "run/safetensors.h"
 
@@ -62,8 +62,7 @@ elb_status elb_partial_open(elb_partial *p, elb_context *c, const char *path, co
     p->path = elb_strdup(c, path);
     p->key = elb_strdup(c, key);
     if (p->path == NULL || p->key == NULL) return ELB_MEMORY;
-    struct stat info;
-    if (stat(path, &info) != 0) return ELB_OK;
+    if (!elb_file_exists(path)) return ELB_OK;
     elb_safetensors *file;
     ELB_TRY(elb_safetensors_open(c, path, &file));
     elb_status status = partial_take(p, file);

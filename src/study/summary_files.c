@@ -1,5 +1,6 @@
 /* summary_files.c - a comparison for other programs: CSV, one line per method, and JSON, with every run. */
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "base/file.h"
@@ -84,6 +85,17 @@ static bool files_put_real(json_t *object, const char *key, double value)
     return files_put(object, key, elb_json_real(value));
 }
 
+static bool files_put_seconds(json_t *object, const double seconds[ELB_CELL_BATCHES])
+{
+    bool good = true;
+    for (int b = 0; b < ELB_CELL_BATCHES && good; b++) {
+        char key[32];
+        snprintf(key, sizeof key, "seconds_batch_%lld", (long long)elb_cell_batches[b]);
+        good = files_put_real(object, key, seconds[b]);
+    }
+    return good;
+}
+
 static json_t *files_mean(const elb_row_mean *m)
 {
     return json_pack("{s:o,s:o,s:I,s:s}", "mean", elb_json_real(m->mean), "error", elb_json_real(m->error), "seeds",
@@ -119,9 +131,7 @@ static json_t *files_cell(const elb_grid *g, const elb_cell *cell)
         good =
             files_put_real(value, "gain", gain.mean) && files_put_real(value, "gain_data_error", gain.standard_error);
     }
-    for (int b = 0; b < ELB_CELL_BATCHES && good; b++)
-        good = files_put_real(o, b == 0 ? "seconds_batch_1" : "seconds_batch_128", cell->seconds[b]);
-    if (good) return o;
+    if (good && files_put_seconds(o, cell->seconds)) return o;
     json_decref(o);
     return NULL;
 }
@@ -150,9 +160,7 @@ static json_t *files_row(const elb_grid *g, const elb_row *r)
         good = files_put(o, files_measures[m], value);
         if (good && r->gain[m].mean.seeds > 0) good = files_put(value, "gain", files_gain(&r->gain[m]));
     }
-    for (int b = 0; b < ELB_CELL_BATCHES && good; b++)
-        good = files_put_real(o, b == 0 ? "seconds_batch_1" : "seconds_batch_128", r->seconds[b]);
-    if (good && files_put_cells(o, g, r->method)) return o;
+    if (good && files_put_seconds(o, r->seconds) && files_put_cells(o, g, r->method)) return o;
     json_decref(o);
     return NULL;
 }
