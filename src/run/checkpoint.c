@@ -1,4 +1,3 @@
-#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -118,15 +117,10 @@ static elb_status checkpoint_write_with(elb_trainer *t, elb_arena *arena, const 
 /* A finite loss may have an infinite gradient: the next loss would tell, but then the good checkpoint is gone. */
 static elb_status checkpoint_check_finite(const elb_trainer *t)
 {
-    for (int b = 0; b < ELB_VAE_BLOCKS; b++) {
-        elb_params *p = elb_vae_block(t->vae, b);
-        for (int64_t i = 0; i < p->count; i++)
-            for (int64_t j = 0; j < p->at[i].count; j++)
-                if (!isfinite(elb_params_data(p, i)[j]))
-                    return elb_fail(t->context, ELB_NUMERIC, "step %lld left a number in %s that is not finite",
-                                    (long long)t->at.total, p->at[i].name);
-    }
-    return ELB_OK;
+    const char *name = elb_vae_not_finite(t->vae);
+    if (name == NULL) return ELB_OK;
+    return elb_fail(t->context, ELB_NUMERIC, "step %lld left a number in %s that is not finite", (long long)t->at.total,
+                    name);
 }
 
 static elb_status checkpoint_write_state(elb_trainer *t)

@@ -270,19 +270,23 @@ elb_status elb_vae_save(elb_vae *v, const char *path)
     return status;
 }
 
-elb_status elb_vae_check_finite(const elb_vae *v)
+const char *elb_vae_not_finite(const elb_vae *v)
 {
     for (int b = 0; b < ELB_VAE_BLOCKS; b++) {
         const elb_params *p = elb_vae_block(v, b);
         for (int64_t i = 0; i < p->count; i++)
             for (int64_t k = 0; k < p->at[i].count; k++)
-                if (!isfinite(p->data[p->at[i].offset + k]))
-                    return elb_fail(
-                        v->context, ELB_MODEL,
-                        "tensor '%s' holds a number that is not finite: train the model again, or repair it",
-                        p->at[i].name);
+                if (!isfinite(p->data[p->at[i].offset + k])) return p->at[i].name;
     }
-    return ELB_OK;
+    return NULL;
+}
+
+elb_status elb_vae_check_finite(const elb_vae *v)
+{
+    const char *name = elb_vae_not_finite(v);
+    if (name == NULL) return ELB_OK;
+    return elb_fail(v->context, ELB_MODEL,
+                    "tensor '%s' holds a number that is not finite: train the model again, or repair it", name);
 }
 
 static elb_status vae_load_with(elb_context *c, const elb_safetensors *file, elb_config *config, elb_vae **vae)

@@ -38,7 +38,9 @@ elb_status elb_vae_read(const elb_vae *vae, const elb_safetensors *file, const c
                         elb_real *const values[ELB_VAE_BLOCKS]);
 /* The file that a run's folder, or a file's own path, names: a new string. */
 char *elb_vae_file(elb_context *c, const char *path);
-/* ELB_MODEL names the first tensor with a number that is not finite. */
+/* The first parameter with a number that is not finite; NULL: none. */
+const char *elb_vae_not_finite(const elb_vae *vae);
+/* ELB_MODEL names it. */
 elb_status elb_vae_check_finite(const elb_vae *vae);
 /* Takes the parameters of another run, a folder or a model.safetensors file: every tensor of the decoder, and of the encoder
  * those whose name the file has. An encoder of fewer components than this VAE's mixture has becomes its first ones, and the
