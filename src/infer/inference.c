@@ -174,7 +174,8 @@ static elb_status inference_change_family(elb_inference *i, uint64_t seed)
     elb_posterior_options options = q->options;
     bool flow = i->options.family == ELB_REFINE_FLOW;
     options.type = inference_type(i->options.family);
-    if (elb_posterior_types[options.type] == q->type && (!flow || options.flow_context == ELB_CONTEXT_LOCAL)) return ELB_OK;
+    if (elb_posterior_types[options.type] == q->type && (!flow || options.flow_context == ELB_CONTEXT_LOCAL))
+        return ELB_OK;
     options.hidden.count = 0;
     if (flow) inference_local_flow(q, &options);
     i->moments = elb_alloc(i->context, INFERENCE_BATCH * 2 * q->latent, sizeof *i->moments);
