@@ -208,6 +208,11 @@ static elb_status infer_data(cli *c, const infer_options *o, elb_vae *vae, const
                  "note: this family of q(z|x) does not tell its variance, so '%s' has no column of it; --samples "
                  "writes draws to take it from",
                  o->out);
+    const elb_infer_rung *last = infer_last(&r);
+    if (ladder && last->gain_nats < -2 * last->gain_error)
+        cli_note(c,
+                 "note: the steps lowered the ELBO: they are too long for posteriors as narrow as these; try a tenth "
+                 "of the rate, or --set refine.decay=1");
     if (c->common.json) return infer_print_json(c, &r, ladder);
     (ladder ? refine_print : infer_print)(&r);
     return ELB_OK;

@@ -82,6 +82,8 @@ says '"mean_steps": 50\.0'
 [ "$(grep -c '"gain_nats"' out)" -eq 10 ] || fail 'the ladder has not 10 rungs'
 ok "$ELBOW" refine run --limit 2
 says '^ +100 +-[0-9.]+ '
+ok "$ELBOW" refine run --steps 10 --rate 30
+says "^note: the steps lowered the ELBO" err
 
 # --- refinement wherever q(z|x) is used
 ok "$ELBOW" eval run --samples 20 --json
