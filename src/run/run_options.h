@@ -19,6 +19,7 @@ typedef struct elb_train_options {
     double checkpoint_minutes; /* longest time between checkpoints; one is also written at the end and on a signal */
     int64_t checkpoint_epochs; /* and after so many epochs; 0 = by time alone */
     char from[ELB_TEXT_MAX];   /* a run, or its model.safetensors, whose parameters training starts from; "": none */
+    bool encoder_only;         /* the model stays as `from` has it, and the encoder starts anew */
     bool output_bias;          /* start the decoder's output bias at the data's mean (Burda et al. 2016's code) */
 } elb_train_options;
 

@@ -65,6 +65,19 @@ static elb_status start_check_activation(elb_context *c, const char *key, int th
                     elb_net_kind_names[theirs], elb_net_kind_names[ours]);
 }
 
+static elb_status start_check_encoder(const start_source *s, const elb_config *theirs, const elb_vae *v)
+{
+    ELB_TRY(start_check_activation(s->context, "posterior.activation", theirs->posterior.activation,
+                                   v->config->posterior.activation));
+    if (theirs->posterior.ffg_scale != v->config->posterior.ffg_scale)
+        return elb_fail(s->context, ELB_MODEL,
+                        "its encoder was trained with another posterior.ffg_scale: set the same");
+    if (elb_posterior_is_mixture(v->posterior) && theirs->posterior.ffg_scale != ELB_FFG_LOG_VARIANCE)
+        return elb_fail(s->context, ELB_MODEL,
+                        "its encoder does not give log-variances (posterior.ffg_scale), as a mixture's does");
+    return ELB_OK;
+}
+
 static elb_status start_check_config(const start_source *s, const elb_vae *v)
 {
     const char *yaml = elb_safetensors_metadata(s->file, "elbow.config");
@@ -75,16 +88,7 @@ static elb_status start_check_config(const start_source *s, const elb_vae *v)
     if (status == ELB_OK)
         status = start_check_activation(s->context, "model.activation", theirs->model.activation,
                                         v->config->model.activation);
-    if (status == ELB_OK)
-        status = start_check_activation(s->context, "posterior.activation", theirs->posterior.activation,
-                                        v->config->posterior.activation);
-    if (status == ELB_OK && theirs->posterior.ffg_scale != v->config->posterior.ffg_scale)
-        status =
-            elb_fail(s->context, ELB_MODEL, "its encoder was trained with another posterior.ffg_scale: set the same");
-    if (status == ELB_OK && elb_posterior_is_mixture(v->posterior) &&
-        theirs->posterior.ffg_scale != ELB_FFG_LOG_VARIANCE)
-        status = elb_fail(s->context, ELB_MODEL,
-                          "its encoder does not give log-variances (posterior.ffg_scale), as a mixture's does");
+    if (status == ELB_OK && !v->config->train.encoder_only) status = start_check_encoder(s, theirs, v);
     elb_config_destroy(theirs);
     return status;
 }
@@ -94,6 +98,7 @@ static elb_status start_with(elb_vae *v, start_source *s)
     elb_posterior *q = v->posterior;
     ELB_TRY(start_check_config(s, v));
     ELB_TRY(start_read_model(s, v->model));
+    if (v->config->train.encoder_only) return ELB_OK;
     s->components = start_components(s, q);
     ELB_TRY(start_read(s, q));
     if (!elb_posterior_is_mixture(q)) return ELB_OK;

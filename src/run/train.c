@@ -18,7 +18,13 @@ static elb_status train_open_data(elb_trainer *t)
                         "train.patience needs validation data: set data.validation to how many data to hold out");
     ELB_TRY(elb_vae_create(t->config, t->data, &t->vae));
     if (t->validation != NULL) ELB_TRY(elb_vae_check_data(t->vae, t->config, t->validation));
-    if (t->settings.resume || t->config->train.from[0] == '\0') return ELB_OK;
+    t->vae->model->params.frozen = t->config->train.encoder_only;
+    if (t->settings.resume) return ELB_OK;
+    if (t->config->train.from[0] == '\0')
+        return !t->config->train.encoder_only
+                   ? ELB_OK
+                   : elb_fail(t->context, ELB_USAGE,
+                              "train.encoder_only needs a decoder: set train.from to a run or a model.safetensors");
     return elb_vae_start_from(t->vae, t->config->train.from);
 }
 

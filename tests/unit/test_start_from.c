@@ -189,6 +189,37 @@ static void test_run(void **state)
     assert_int_equal(result.epochs, 2);
 }
 
+/* The decoder of a trained VAE keeps every bit while an encoder of another family and size learns, resumed or not. */
+static void test_encoder_only(void **state)
+{
+    elb_train_result result;
+    train_session_settings first = {.settings = SMALL, .threads = 1}, second = first, third = first;
+    char settings[1024], later[1200], name[32];
+    elb_vae *vae[3];
+    (void)state;
+    train_session(&first, folder, "first", &result);
+    snprintf(settings, sizeof settings,
+             SMALL "posterior.type=aux_flow posterior.flow_hidden=4 posterior.hidden=9 posterior.activation=elu "
+                   "optimizer.clip=1 train.encoder_only=true train.from=%s",
+             support_path(folder, "first"));
+    snprintf(later, sizeof later, "%s train.epochs=2", settings);
+    second.settings = settings;
+    third.settings = later;
+    third.resume = true;
+    for (int i = 0; i < 3; i++) {
+        if (i > 0) train_session(i == 1 ? &second : &third, folder, "second", &result);
+        snprintf(name, sizeof name, "%s/model.safetensors", i == 0 ? "first" : "second");
+        assert_int_equal(elb_vae_open(c, support_path(folder, name), &vae[i]), ELB_OK);
+    }
+    assert_int_equal(result.epochs, 2);
+    const elb_params *theirs = &vae[0]->model->params, *before = &vae[1]->posterior->params;
+    for (int i = 1; i < 3; i++)
+        assert_memory_equal(vae[i]->model->params.data, theirs->data, (size_t)theirs->size * sizeof(elb_real));
+    assert_memory_not_equal(vae[2]->posterior->params.data, before->data, (size_t)before->size * sizeof(elb_real));
+    for (int i = 0; i < 3; i++) elb_vae_destroy(vae[i]);
+    train_refused(folder, "third", SMALL "train.encoder_only=true", false, ELB_USAGE, "set train.from");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -198,6 +229,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_a_larger_mixture, begin, end),
         cmocka_unit_test_setup_teardown(test_refused, begin, end),
         cmocka_unit_test_setup_teardown(test_run, begin, end),
+        cmocka_unit_test_setup_teardown(test_encoder_only, begin, end),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
