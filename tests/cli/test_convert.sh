@@ -37,6 +37,11 @@ ok "$ELBOW" infer model.safetensors --data data.csv --out posterior.npz
 ok "$ELBOW" refine model.safetensors --data data.csv --steps 5 --out refined.npz
 [ -s posterior.npz ] && [ -s refined.npz ] || fail 'no posteriors'
 
+ok "$ELBOW" gap run --data data.csv --limit 5 --samples 50 --steps 40 --chains 2 --temperatures 5
+says '^nats per datum +all, n = 5$'
+says '^inference gap +-?[0-9.]+ \+- [0-9.]+$'
+[ -s run/gap/gap.json ] || fail 'no gaps'
+
 # --- by a guessed one: right but for what names and shapes do not tell
 ok "$ELBOW" convert "$weights" --print-map
 cp out map.yaml

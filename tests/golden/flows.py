@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Draws of posteriors that carry samples through a flow, for tests/stat_f64/test_flows.c.
+"""Draws of posteriors that carry samples through a flow or a matrix, for tests/stat_f64/test_flows.c.
 
 flows.py > flows.inc      needs Python only
 
@@ -102,6 +102,14 @@ def aux_flow(form, context):
     return z, log_q - normal(v, out[:Z], out[Z:])
 
 
+def full():
+    lam = [u(5, j) / 2 for j in range(Z + Z * Z)]
+    m, x = lam[:Z], [lam[Z + i * Z:Z + (i + 1) * Z] for i in range(Z)]
+    eps = [1.5 * u(8, i) for i in range(Z)]
+    z = [m[i] + math.exp(x[i][i]) * eps[i] + sum(x[i][j] * eps[j] for j in range(i + 1, Z)) for i in range(Z)]
+    return z, normal(eps, [0] * Z, [0] * Z) - sum(x[i][i] for i in range(Z))
+
+
 def line(settings, draw):
     z, log_q = draw
     print('{"%s",\n {%s},\n %.17g},' % (settings, ", ".join("%.17g" % a for a in z), log_q))
@@ -113,3 +121,4 @@ for form in ["gated", "affine"]:
         line("posterior.type=iaf " + keys, iaf(form, context))
         line("posterior.type=aux_flow " + keys, aux_flow(form, context))
 line("posterior.type=householder", householder())
+line("posterior.type=full", full())
