@@ -111,11 +111,15 @@ encoder() {
         train.encoder_only=true
 }
 
+# The epochs after which gaps are taken.
+moments() {
+    for part in 27 9 3 1; do awk "BEGIN { e = int($epochs / $part + 0.5); print (e > 0 ? e : 1) }"; done | uniq
+}
+
 # The step size stays as it is: published stages would depend on where the end is.
 training() {
     run=$runs/training-$epochs
-    for part in 27 9 3 1; do
-        until=$(awk "BEGIN { e = int($epochs / $part + 0.5); print e > 0 ? e : 1 }")
+    for until in $(moments); do
         train "$run" "$until" data.spec=mnist data.binarise=static model.latent=50 model.hidden=200,200 \
             model.activation=elu likelihood.type=bernoulli posterior.type=ffg posterior.hidden=200,200 \
             posterior.activation=elu optimizer.rate=0.001 optimizer.epsilon=0.0001 train.batch=100
@@ -140,7 +144,7 @@ table() {
     echo "| | log p(x) | L[q\\*], flow | L[q\\*], FFG | L[q] | approximation | amortisation | inference | flow - FFG |"
     echo "|---|---|---|---|---|---|---|---|---|"
     for row in $columns $sides; do line "$row" "$runs/$row-$epochs/gap"; done
-    for folder in "$runs/training-$epochs"/gap-*; do line "training, ${folder##*-} epochs" "$folder"; done
+    for moment in $(moments); do line "training, $moment epochs" "$runs/training-$epochs/gap-$moment"; done
 }
 
 columns=

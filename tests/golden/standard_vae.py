@@ -7,7 +7,8 @@
       README.md names the tensors.
 
   standard_vae.py evaluate model.safetensors data.npy [--samples K] [--noise eps.npy] [--activation tanh] ...
-      rebuilds a network that elbow trained and prints its ELBO and IWAE-K bound on data [N,D], one JSON object.
+      rebuilds a network that elbow trained and prints its ELBO and IWAE-K bound on data [N,D], and with --chains C its
+      estimate by annealed importance sampling, one JSON object. Errors are those of the samples, the data held fixed.
 
 Needs PyTorch, NumPy and safetensors: bench/bench-peers --setup makes an environment with all three.
 """
@@ -22,7 +23,7 @@ from safetensors import safe_open
 from safetensors.torch import load_file
 
 import golden_file
-from vae import StandardVAE
+from vae import StandardVAE, anneal
 
 D, Z, B, K = 12, 3, 4, 6
 HIDDEN = [7, 5]
@@ -195,17 +196,28 @@ def evaluate(arguments):
     latent = model.posterior(x[:1])[0].shape[-1]
     generator = torch.Generator().manual_seed(arguments.seed)
     noise = torch.from_numpy(np.load(arguments.noise)).double() if arguments.noise else None
-    elbo, iwae = [], []
+    elbo, iwae, variance = [], [], []
     with torch.no_grad():
         for i in range(len(x)):
             eps = noise[:, i:i + 1] if noise is not None else torch.randn(
                 arguments.samples, 1, latent, generator=generator, dtype=torch.float64)
-            elbo.append(model.elbo(x[i:i + 1], eps[0]).item())
+            each = model.elbo(x[i:i + 1], eps)
+            elbo.append(each.mean().item())
+            variance.append(each.var().item() / len(each))
             iwae.append(model.iwae(x[i:i + 1], eps).item())
     error = float(np.std(iwae, ddof=1) / math.sqrt(len(iwae))) if len(iwae) > 1 else None
-    print(json.dumps({"n": len(x), "samples": len(eps), "elbo_nats": float(np.mean(elbo)),
-                      "log_likelihood_nats": float(np.mean(iwae)), "standard_error": error,
-                      **({"elbo": elbo, "iwae": iwae} if arguments.per_datum else {})}))
+    result = {"n": len(x), "samples": len(eps), "elbo_nats": float(np.mean(elbo)),
+              "elbo_sample_error": math.sqrt(sum(variance)) / len(x),
+              "log_likelihood_nats": float(np.mean(iwae)), "standard_error": error,
+              **({"elbo": elbo, "iwae": iwae} if arguments.per_datum else {})}
+    if arguments.chains:
+        log_w = anneal(model, x, arguments.chains, arguments.temperatures, 10, generator)
+        # the jackknife over chains
+        left = torch.stack([torch.cat([log_w[:c], log_w[c + 1:]]).logsumexp(0) for c in range(len(log_w))])
+        squares = (left - left.mean(0)).square().sum(0) * (len(log_w) - 1) / len(log_w)
+        ais = log_w.logsumexp(0) - math.log(len(log_w))
+        result.update(ais_nats=ais.mean().item(), ais_chain_error=squares.sum().sqrt().item() / len(x))
+    print(json.dumps(result))
 
 
 def main():
@@ -218,6 +230,8 @@ def main():
     verb.add_argument("--samples", type=int, default=5000)
     verb.add_argument("--noise", help="NPY [K,N,Z] in place of fresh noise")
     verb.add_argument("--seed", type=int, default=1)
+    verb.add_argument("--chains", type=int, default=0, help="of annealed importance sampling; 0: none")
+    verb.add_argument("--temperatures", type=int, default=200)
     verb.add_argument("--per-datum", action="store_true")
     for key in ("activation", "likelihood", "variance", "log-variance"):
         verb.add_argument("--" + key, help="in place of the value in the file's metadata")
