@@ -67,7 +67,8 @@ static elb_tensor *bernoulli_node(elb_tape *t, const elb_op *op, elb_tensor *x, 
         return elb_tape_fail(t, ELB_MODEL, "%s: data of shape %s do not fit a decoder output of shape %s", op->name,
                              elb_shape_text(x, data), elb_shape_text(a, out));
     }
-    return elb_node(t, op, a->rank - 1, a->shape, 2, (elb_tensor *[]){elb_stop_gradient(t, x), a});
+    elb_tensor *in[] = {elb_stop_gradient(t, x), a};
+    return elb_sparing(elb_node(t, op, a->rank - 1, a->shape, 2, in), ELB_SPARES_RESULT);
 }
 
 elb_tensor *elb_bernoulli_log_prob(elb_tape *t, elb_tensor *x, elb_tensor *logits)

@@ -128,7 +128,7 @@ elb_tensor *elb_gaussian_log_prob(elb_tape *t, elb_tensor *value, elb_tensor *me
                                  elb_shape_text(gaussian_nest(in[i], largest) ? in[(i + 1) % 3] : largest, b));
         }
     int rank = largest->rank > 0 ? largest->rank - 1 : 0;
-    return elb_node(t, &elb_op_gaussian, rank, largest->shape, 3, in);
+    return elb_sparing(elb_node(t, &elb_op_gaussian, rank, largest->shape, 3, in), ELB_SPARES_RESULT);
 }
 
 elb_tensor *elb_standard_normal_log_prob(elb_tape *t, elb_tensor *value)

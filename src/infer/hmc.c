@@ -77,7 +77,8 @@ elb_status elb_hmc_record(elb_hmc *h, elb_tensor *start, elb_tensor *rise)
 {
     h->start = start;
     h->rise = rise;
-    h->state->loss = elb_node(h->tape, &hmc_unit, 0, NULL, 2, (elb_tensor *[]){start, rise});
+    h->state->loss =
+        elb_sparing(elb_node(h->tape, &hmc_unit, 0, NULL, 2, (elb_tensor *[]){start, rise}), ELB_SPARES_ALL);
     return elb_hmc_look(h);
 }
 
@@ -169,7 +170,7 @@ elb_status elb_hmc_move_all(elb_hmc *h, const elb_hmc_move *move)
         bool last = i == move->leapfrog;
         s->kick = last ? (elb_real)0.5 : 1;
         s->drift = last ? 0 : 1;
-        ELB_TRY(elb_tape_run(h->tape, s->loss));
+        ELB_TRY(last ? elb_tape_run(h->tape, s->loss) : elb_tape_run_gradient(h->tape, s->loss));
     }
     hmc_each(h, hmc_decide);
     return ELB_OK;

@@ -131,14 +131,15 @@ const elb_op elb_op_sub = {"sub", {{elb_row_tiles, sub_forward}}, {{elementwise_
 
 elb_tensor *elb_add(elb_tape *t, elb_tensor *a, elb_tensor *b)
 {
-    return elementwise_smaller(a, b) ? elementwise_binary(t, &elb_op_add, b, a)
-                                     : elementwise_binary(t, &elb_op_add, a, b);
+    elb_tensor *y =
+        elementwise_smaller(a, b) ? elementwise_binary(t, &elb_op_add, b, a) : elementwise_binary(t, &elb_op_add, a, b);
+    return elb_sparing(y, ELB_SPARES_ALL);
 }
 
 elb_tensor *elb_sub(elb_tape *t, elb_tensor *a, elb_tensor *b)
 {
     if (elementwise_smaller(a, b)) return elb_affine(t, elb_sub(t, b, a), -1, 0);
-    return elementwise_binary(t, &elb_op_sub, a, b);
+    return elb_sparing(elementwise_binary(t, &elb_op_sub, a, b), ELB_SPARES_ALL);
 }
 
 /* --- mul ----------------------------------------------------------------------------------------------------------- */

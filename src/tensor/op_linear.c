@@ -6,11 +6,12 @@
  * backward computes what belongs to a tile of the weights together. */
 
 enum {
-    LINEAR_ROWS = 128,         /* rows from which on tiles are cut along the rows */
-    LINEAR_FROZEN_ROWS = 32,   /* the same where the weights are only read */
-    LINEAR_FIXED_ROWS = 128,   /* the one height of a block when rows are fixed (elb_tape_fix_rows) */
-    LINEAR_FEW_FLOPS = 300000, /* below it, one tile: a barrier costs more */
-    LINEAR_SLICE = 28          /* weight rows of one product in linear_dx_share */
+    LINEAR_ROWS = 128,                  /* rows from which on tiles are cut along the rows */
+    LINEAR_FROZEN_ROWS = 32,            /* the same where the weights are only read */
+    LINEAR_FIXED_ROWS = 128,            /* the one height of a block when rows are fixed (elb_tape_fix_rows) */
+    LINEAR_TURNED_ROWS = ELB_TILE_ROWS, /* the same where the weights are turned, and low blocks cost no more */
+    LINEAR_FEW_FLOPS = 300000,          /* below it, one tile: a barrier costs more */
+    LINEAR_SLICE = 28                   /* weight rows of one product in linear_dx_share */
 };
 
 typedef struct linear_tiling {
@@ -35,9 +36,21 @@ static bool linear_by_rows(const elb_tensor *y)
     return elb_tape_rows_fixed(y->tape) || y->rows >= (linear_trains(y) ? LINEAR_ROWS : LINEAR_FROZEN_ROWS);
 }
 
-static linear_tiling linear_fixed_tiling(int64_t rows, int64_t cols)
+/* A product with W^T copies it about each time, which costs a tenth of it. Where rows are fixed and the weights frozen, as
+ * where one tape is run many times, they are turned once, into W^T [n,m]. */
+static bool linear_turns(const elb_tensor *y)
 {
-    return (linear_tiling){LINEAR_FIXED_ROWS, cols, linear_divide_up(rows, LINEAR_FIXED_ROWS), 1};
+    return elb_tape_rows_fixed(y->tape) && !y->in[1]->needs_grad;
+}
+
+static int64_t linear_fixed_rows(const elb_tensor *y)
+{
+    return linear_turns(y) ? LINEAR_TURNED_ROWS : LINEAR_FIXED_ROWS;
+}
+
+static linear_tiling linear_fixed_tiling(const elb_tensor *y, int64_t cols)
+{
+    return (linear_tiling){linear_fixed_rows(y), cols, linear_divide_up(y->rows, linear_fixed_rows(y)), 1};
 }
 
 /* Row tiles of at most LINEAR_ROWS rows, an even number of them. */
@@ -70,11 +83,40 @@ static elb_activation linear_activation(const elb_tensor *y)
     return (elb_activation)y->with.i[0];
 }
 
+/* --- scratch: a padded block for fixed rows, then W^T or the shares of dx ----------------------------------------- */
+
+static int64_t linear_pad(const elb_tensor *y)
+{
+    bool odd = elb_tape_rows_fixed(y->tape) && y->rows % linear_fixed_rows(y) != 0;
+    return odd ? linear_fixed_rows(y) * (y->in[0]->cols + y->cols) : 0;
+}
+
+static elb_real *linear_turned(const elb_tensor *y)
+{
+    return y->scratch + linear_pad(y);
+}
+
 /* --- forward ----------------------------------------------------------------------------------------------------- */
+
+static int64_t linear_turn_tiles(const elb_tensor *y)
+{
+    return linear_turns(y) && elb_tape_fresh(y->tape) ? elb_weight_tiles(y->in[1]) : 0;
+}
+
+static void linear_turn(const elb_kernels *k, elb_tensor *y, int64_t tile)
+{
+    const elb_tensor *w = y->in[1];
+    elb_real *turned = linear_turned(y);
+    int64_t begin, end;
+    (void)k;
+    elb_weight_range(w, tile, &begin, &end);
+    for (int64_t c = 0; c < w->cols; c++)
+        for (int64_t r = begin; r < end; r++) turned[c * w->rows + r] = w->data[r * w->cols + c];
+}
 
 static linear_tiling linear_forward_tiling(const elb_tensor *y)
 {
-    if (elb_tape_rows_fixed(y->tape)) return linear_fixed_tiling(y->rows, y->cols);
+    if (elb_tape_rows_fixed(y->tape)) return linear_fixed_tiling(y, y->cols);
     if (2 * y->rows * y->cols * y->in[0]->cols < LINEAR_FEW_FLOPS) return (linear_tiling){y->rows, y->cols, 1, 1};
     if (linear_by_rows(y)) return linear_row_tiling(y->rows, y->cols);
     int64_t begin, end;
@@ -87,30 +129,41 @@ static int64_t linear_forward_tiles(const elb_tensor *y)
     return linear_count(linear_forward_tiling(y));
 }
 
+/* out [rows,cols] = in W^T, W's rows from `col` on. */
+static void linear_product(const elb_kernels *k, const elb_tensor *y, int64_t rows, int64_t col, int64_t cols,
+                           const elb_real *in, elb_real *out)
+{
+    int64_t n = y->in[0]->cols;
+    if (linear_turns(y))
+        k->gemm(false, false, rows, cols, n, in, n, linear_turned(y) + col, y->cols, 0, out, y->cols);
+    else
+        k->gemm(false, true, rows, cols, n, in, n, y->in[1]->data + col * n, n, 0, out, y->cols);
+}
+
 /* The last, shorter block of fixed height: computed at full height on a padded copy. */
 static void linear_forward_padded(const elb_kernels *k, elb_tensor *y, int64_t row, int64_t rows)
 {
-    const elb_tensor *x = y->in[0], *w = y->in[1], *b = y->in[2];
-    elb_real *in = y->scratch, *out = in + LINEAR_FIXED_ROWS * x->cols;
+    const elb_tensor *x = y->in[0], *b = y->in[2];
+    int64_t height = linear_fixed_rows(y);
+    elb_real *in = y->scratch, *out = in + height * x->cols;
     memcpy(in, x->data + row * x->cols, (size_t)(rows * x->cols) * sizeof *in);
-    memset(in + rows * x->cols, 0, (size_t)((LINEAR_FIXED_ROWS - rows) * x->cols) * sizeof *in);
-    k->gemm(false, true, LINEAR_FIXED_ROWS, y->cols, x->cols, in, x->cols, w->data, x->cols, 0, out, y->cols);
+    memset(in + rows * x->cols, 0, (size_t)((height - rows) * x->cols) * sizeof *in);
+    linear_product(k, y, height, 0, y->cols, in, out);
     k->activate(linear_activation(y), rows, y->cols, b != NULL ? b->data : NULL, out, y->cols);
     memcpy(y->data + row * y->cols, out, (size_t)(rows * y->cols) * sizeof *out);
 }
 
 static void linear_forward(const elb_kernels *k, elb_tensor *y, int64_t tile)
 {
-    const elb_tensor *x = y->in[0], *w = y->in[1], *b = y->in[2];
+    const elb_tensor *x = y->in[0], *b = y->in[2];
     linear_block at = linear_block_at(linear_forward_tiling(y), y->rows, y->cols, tile);
-    if (elb_tape_rows_fixed(y->tape) && at.rows < LINEAR_FIXED_ROWS) {
+    if (elb_tape_rows_fixed(y->tape) && at.rows < linear_fixed_rows(y)) {
         linear_forward_padded(k, y, at.row, at.rows);
         return;
     }
     elb_real *out = y->data + at.row * y->cols + at.col;
     if (!linear_by_rows(y)) elb_fetch(at.rows, x->cols, x->data + at.row * x->cols, x->cols);
-    k->gemm(false, true, at.rows, at.cols, x->cols, x->data + at.row * x->cols, x->cols, w->data + at.col * x->cols,
-            x->cols, 0, out, y->cols);
+    linear_product(k, y, at.rows, at.col, at.cols, x->data + at.row * x->cols, out);
     k->activate(linear_activation(y), at.rows, at.cols, b != NULL ? b->data + at.col : NULL, out, y->cols);
 }
 
@@ -137,7 +190,7 @@ static void linear_db(const elb_kernels *k, elb_tensor *y, int64_t begin, int64_
 
 static elb_real *linear_share(const elb_tensor *y, int64_t tile)
 {
-    return y->scratch + LINEAR_FIXED_ROWS * (y->in[0]->cols + y->cols) + tile * y->rows * y->in[0]->cols;
+    return y->scratch + linear_pad(y) + tile * y->rows * y->in[0]->cols;
 }
 
 /* In slices of few weight rows: GEMM libraries prefetch as far past the end of their operand as they were told to read,
@@ -179,7 +232,7 @@ static void linear_sum_shares(const elb_kernels *k, elb_tensor *y, int64_t tile)
 
 static linear_tiling linear_dx_tiling(const elb_tensor *y)
 {
-    return elb_tape_rows_fixed(y->tape) ? linear_fixed_tiling(y->rows, y->in[0]->cols)
+    return elb_tape_rows_fixed(y->tape) ? linear_fixed_tiling(y, y->in[0]->cols)
                                         : linear_row_tiling(y->rows, y->in[0]->cols);
 }
 
@@ -193,13 +246,14 @@ static int64_t linear_dx_tiles(const elb_tensor *y)
 static void linear_dx_padded(const elb_kernels *k, elb_tensor *y, int64_t row, int64_t rows)
 {
     const elb_tensor *x = y->in[0], *w = y->in[1];
-    elb_real *in = y->scratch, *out = in + LINEAR_FIXED_ROWS * y->cols, *dx = x->grad + row * x->cols;
+    int64_t height = linear_fixed_rows(y);
+    elb_real *in = y->scratch, *out = in + height * y->cols, *dx = x->grad + row * x->cols;
     memcpy(in, y->grad + row * y->cols, (size_t)(rows * y->cols) * sizeof *in);
-    memset(in + rows * y->cols, 0, (size_t)((LINEAR_FIXED_ROWS - rows) * y->cols) * sizeof *in);
-    memset(out, 0, (size_t)(LINEAR_FIXED_ROWS * x->cols) * sizeof *out);
+    memset(in + rows * y->cols, 0, (size_t)((height - rows) * y->cols) * sizeof *in);
+    memset(out, 0, (size_t)(height * x->cols) * sizeof *out);
     if (y->accumulate[0]) memcpy(out, dx, (size_t)(rows * x->cols) * sizeof *out);
-    k->gemm(false, false, LINEAR_FIXED_ROWS, x->cols, y->cols, in, y->cols, w->data, x->cols, y->accumulate[0] ? 1 : 0,
-            out, x->cols);
+    k->gemm(false, false, height, x->cols, y->cols, in, y->cols, w->data, x->cols, y->accumulate[0] ? 1 : 0, out,
+            x->cols);
     memcpy(dx, out, (size_t)(rows * x->cols) * sizeof *out);
 }
 
@@ -211,7 +265,7 @@ static void linear_dx(const elb_kernels *k, elb_tensor *y, int64_t tile)
     }
     const elb_tensor *x = y->in[0], *w = y->in[1];
     linear_block at = linear_block_at(linear_dx_tiling(y), y->rows, x->cols, tile);
-    if (elb_tape_rows_fixed(y->tape) && at.rows < LINEAR_FIXED_ROWS) {
+    if (elb_tape_rows_fixed(y->tape) && at.rows < linear_fixed_rows(y)) {
         linear_dx_padded(k, y, at.row, at.rows);
         return;
     }
@@ -221,7 +275,7 @@ static void linear_dx(const elb_kernels *k, elb_tensor *y, int64_t tile)
 
 const elb_op elb_op_linear = {
     "linear",
-    {{linear_forward_tiles, linear_forward}},
+    {{linear_turn_tiles, linear_turn}, {linear_forward_tiles, linear_forward}},
     {{elb_slope_tiles, elb_slope}, {linear_weight_tiles, linear_backward_weights}, {linear_dx_tiles, linear_dx}},
 };
 
@@ -242,9 +296,8 @@ elb_tensor *elb_linear(elb_tape *t, elb_tensor *x, elb_tensor *w, elb_tensor *b,
     elb_tensor *y = elb_node(t, &elb_op_linear, x->rank, out, b != NULL ? 3 : 2, (elb_tensor *[]){x, w, b});
     if (y == NULL) return NULL;
     y->with.i[0] = act;
-    /* A padded block for fixed rows, then the shares of dx. */
     int64_t shares = linear_shares(y) ? elb_weight_tiles(w) * x->rows * x->cols : 0;
-    if (shares > 0 || (elb_tape_rows_fixed(t) && y->rows % LINEAR_FIXED_ROWS != 0))
-        y->scratch = elb_tape_alloc(t, LINEAR_FIXED_ROWS * (x->cols + y->cols) + shares, sizeof *y->scratch);
+    int64_t scratch = linear_pad(y) + (linear_turns(y) ? w->rows * w->cols : shares);
+    if (scratch > 0) y->scratch = elb_tape_alloc(t, scratch, sizeof *y->scratch);
     return elb_tape_failed(t) ? NULL : y;
 }

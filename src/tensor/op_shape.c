@@ -251,6 +251,7 @@ elb_tensor *elb_broadcast(elb_tape *t, elb_tensor *x, int rank, const int64_t *s
 elb_tensor *elb_stop_gradient(elb_tape *t, elb_tensor *x)
 {
     if (x == NULL) return NULL;
+    x->kept = true;
     return elb_leaf(t, x->name, x->data, NULL, x->rank, x->shape);
 }
 
@@ -290,5 +291,6 @@ void elb_scale_gradient_by(elb_tensor *scaled, elb_tensor *weight)
     if (weight->rows * weight->cols != scaled->rows)
         elb_tape_fail(scaled->tape, ELB_MODEL, "a gradient of %lld rows cannot be scaled by %lld weights",
                       (long long)scaled->rows, (long long)(weight->rows * weight->cols));
+    weight->kept = true;
     scaled->late = weight;
 }

@@ -24,6 +24,7 @@ struct elb_tape {
     bool parallel; /* some entry has more than one tile */
     int threads;   /* that walk the schedule in this run */
     bool fixed_rows;
+    bool fresh; /* recorded, and not yet run */
     elb_status status;
 };
 
@@ -92,6 +93,11 @@ bool elb_tape_rows_fixed(const elb_tape *t)
     return t->fixed_rows;
 }
 
+bool elb_tape_fresh(const elb_tape *t)
+{
+    return t->fresh;
+}
+
 /* --- recording --------------------------------------------------------------------------------------------------- */
 
 elb_tensor *elb_tape_fail(elb_tape *t, elb_status status, const char *format, ...)
@@ -123,6 +129,12 @@ elb_tensor *elb_named(elb_tensor *x, const char *name)
 {
     if (x != NULL) x->name = name;
     return x;
+}
+
+elb_tensor *elb_sparing(elb_tensor *y, elb_spares spares)
+{
+    if (y != NULL) y->spares = spares;
+    return y;
 }
 
 const char *elb_shape_text(const elb_tensor *x, char text[64])
@@ -164,6 +176,7 @@ static elb_tensor *tape_record(elb_tape *t, int rank, const int64_t *shape)
             x->cols = shape[i];
     }
     t->nodes[t->count++] = x;
+    t->fresh = true;
     return x;
 }
 
@@ -224,8 +237,14 @@ elb_tensor *elb_node(elb_tape *t, const elb_op *op, int rank, const int64_t *sha
 
 /* --- tiles ------------------------------------------------------------------------------------------------------- */
 
+static bool tape_many_rows(int64_t rows, int64_t cols)
+{
+    return rows >= ELB_TILE_MANY && cols * ELB_TILE_ROWS >= ELB_TILE;
+}
+
 int64_t elb_range_tiles(int64_t rows, int64_t cols)
 {
+    if (tape_many_rows(rows, cols)) return (rows + ELB_TILE_ROWS - 1) / ELB_TILE_ROWS;
     int64_t tiles = (rows * cols + ELB_TILE - 1) / ELB_TILE;
     return tiles < 1 ? 1 : tiles > rows ? (rows > 0 ? rows : 1) : tiles;
 }
@@ -233,8 +252,13 @@ int64_t elb_range_tiles(int64_t rows, int64_t cols)
 void elb_row_range(int64_t rows, int64_t cols, int64_t tile, int64_t *begin, int64_t *end)
 {
     int64_t tiles = elb_range_tiles(rows, cols);
-    *begin = rows * tile / tiles;
-    *end = rows * (tile + 1) / tiles;
+    if (tape_many_rows(rows, cols)) {
+        *begin = tile * ELB_TILE_ROWS;
+        *end = tile < tiles - 1 ? *begin + ELB_TILE_ROWS : rows;
+    } else {
+        *begin = rows * tile / tiles;
+        *end = rows * (tile + 1) / tiles;
+    }
 }
 
 int64_t elb_row_tiles(const elb_tensor *y)
@@ -313,6 +337,19 @@ static elb_status tape_prepare_reverse(elb_tape *t, elb_tensor *loss)
     return ELB_OK;
 }
 
+/* Settles which values the reverse pass does without: none that is computed depends on them, and no gradient. */
+static void tape_mark_idle(elb_tape *t)
+{
+    for (int64_t i = 0; i < t->count; i++) t->nodes[i]->idle = !t->nodes[i]->kept;
+    for (int64_t i = t->count - 1; i >= 0; i--) {
+        elb_tensor *y = t->nodes[i];
+        if (y->op == NULL) continue;
+        if (y->reached && y->spares == ELB_SPARES_NOTHING) y->idle = false;
+        if (y->idle && (!y->reached || y->spares == ELB_SPARES_ALL)) continue;
+        for (int j = 0; j < ELB_INPUT_MAX && y->in[j] != NULL; j++) y->in[j]->idle = false;
+    }
+}
+
 /* What the entries since the last barrier leave to be waited for. */
 typedef enum tape_pending { TAPE_NOTHING, TAPE_FIRST_THREAD, TAPE_ALL_THREADS } tape_pending;
 
@@ -346,7 +383,7 @@ static void tape_schedule_reverse(elb_tape *t, tape_pending *pending, elb_tensor
     }
 }
 
-static elb_status tape_schedule(elb_tape *t, elb_tensor *loss)
+static elb_status tape_schedule(elb_tape *t, elb_tensor *loss, bool values)
 {
     if (t->scheduled != t->count) {
         t->schedule = elb_tape_alloc(t, (2 * ELB_PHASE_MAX + 1) * t->count, sizeof *t->schedule);
@@ -357,8 +394,10 @@ static elb_status tape_schedule(elb_tape *t, elb_tensor *loss)
     t->parallel = false;
     t->loss = loss;
     tape_pending pending = TAPE_NOTHING;
-    for (int64_t i = 0; i < t->count; i++)
-        if (t->nodes[i]->op != NULL) tape_schedule_node(t, &pending, t->nodes[i], t->nodes[i]->op->forward);
+    for (int64_t i = 0; i < t->count; i++) {
+        elb_tensor *y = t->nodes[i];
+        if (y->op != NULL && (values || !y->idle)) tape_schedule_node(t, &pending, y, y->op->forward);
+    }
     t->reverse = t->entries;
     if (loss == NULL) return ELB_OK;
     if (pending != TAPE_NOTHING) pending = TAPE_ALL_THREADS; /* every thread looks at the loss before it goes on */
@@ -409,16 +448,28 @@ static elb_status tape_blame(elb_tape *t)
     return elb_fail(t->context, ELB_NUMERIC, "the loss is not finite");
 }
 
-elb_status elb_tape_run(elb_tape *t, elb_tensor *loss)
+static elb_status tape_run(elb_tape *t, elb_tensor *loss, bool values)
 {
     if (t->status != ELB_OK) return t->status;
     if (loss != NULL) ELB_TRY(tape_prepare_reverse(t, loss));
-    ELB_TRY(tape_schedule(t, loss));
+    if (!values) tape_mark_idle(t);
+    ELB_TRY(tape_schedule(t, loss, values));
     t->threads = t->parallel ? elb_pool_team(t->machine->pool) : 1;
     if (t->threads > 1)
         elb_pool_run(t->machine->pool, tape_walk, t);
     else
         elb_pool_run_alone(t->machine->pool, tape_walk, t);
     if (loss != NULL && !isfinite(loss->data[0])) return tape_blame(t);
+    t->fresh = false;
     return ELB_OK;
+}
+
+elb_status elb_tape_run(elb_tape *t, elb_tensor *loss)
+{
+    return tape_run(t, loss, true);
+}
+
+elb_status elb_tape_run_gradient(elb_tape *t, elb_tensor *loss)
+{
+    return tape_run(t, loss, false);
 }

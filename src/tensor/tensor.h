@@ -29,6 +29,13 @@ typedef struct elb_op {
     elb_phase forward[ELB_PHASE_MAX], backward[ELB_PHASE_MAX];
 } elb_op;
 
+/* Data that a node's backward never reads: it can do without their values (elb_tape_run_gradient). */
+typedef enum elb_spares {
+    ELB_SPARES_NOTHING,
+    ELB_SPARES_RESULT,
+    ELB_SPARES_ALL /* the result, the inputs */
+} elb_spares;
+
 /* What is done to a parameter as soon as its gradient is complete, tile by tile on the thread that computed it: numbers
  * at .. at+count-1 of the owner's block. */
 typedef struct elb_update {
@@ -46,7 +53,10 @@ struct elb_tensor {
     elb_real *data, *grad; /* grad NULL: no gradient wanted here */
     elb_tensor *in[ELB_INPUT_MAX];
     bool needs_grad;
-    bool reached;                   /* by the reverse pass from the loss */
+    bool reached; /* by the reverse pass from the loss */
+    elb_spares spares;
+    bool kept;                      /* its value is read otherwise than as a node's input */
+    bool idle;                      /* no gradient depends on its value */
     bool accumulate[ELB_INPUT_MAX]; /* in[i]->grad already holds a value */
     union {
         int64_t i[4];
@@ -69,14 +79,19 @@ elb_status elb_tape_reset(elb_tape *t);
  * May be repeated after the leaves' data have changed. ELB_NUMERIC when the loss is not finite: names the first
  * non-finite tensor, and nothing was updated. */
 elb_status elb_tape_run(elb_tape *t, elb_tensor *loss);
+/* After a run with this loss, and the leaves' data have changed: the gradients and updates alone. Values that they do not
+ * depend on, the loss perhaps among them, stay as they were. */
+elb_status elb_tape_run_gradient(elb_tape *t, elb_tensor *loss);
 elb_context *elb_tape_context(const elb_tape *t);
 const elb_machine *elb_tape_machine(const elb_tape *t);
 int64_t elb_tape_bytes(const elb_tape *t); /* heap memory held */
 /* Rows of every elb_linear, and of its input's gradient, are computed in blocks of one fixed height, so that a row's bits
- * do not depend on how many rows there are. Slower for small batches; evaluation uses it. */
+ * do not depend on how many rows there are. Slower for small batches; evaluation uses it. Weights without a gradient must
+ * keep their values from the first run until the tape is reset. */
 void elb_tape_fix_rows(elb_tape *t);
 void elb_tape_free_rows(elb_tape *t); /* undoes it */
 bool elb_tape_rows_fixed(const elb_tape *t);
+bool elb_tape_fresh(const elb_tape *t); /* something was recorded since the last run that went well */
 
 /* --- leaves -------------------------------------------------------------------------------------------------------- */
 /* Over the caller's memory; grad NULL for a constant. The same data, gradient and shape again are the same tensor. */
@@ -94,11 +109,13 @@ bool elb_tape_failed(const elb_tape *t);
 void *elb_tape_alloc(elb_tape *t, int64_t count, size_t size); /* arena memory; NULL after recording the failure */
 elb_tensor *elb_named(elb_tensor *x, const char *name);        /* x may be NULL */
 bool elb_finite(const elb_tensor *x);                          /* every number of it */
+elb_tensor *elb_sparing(elb_tensor *y, elb_spares spares);     /* y may be NULL */
 /* "[100,784]" for messages, into one of the tape's buffers. */
 const char *elb_shape_text(const elb_tensor *x, char text[64]);
 
-/* Tiles of whole rows, about ELB_TILE elements each. */
-enum { ELB_TILE = 2048 };
+/* Tiles of whole rows, about ELB_TILE elements each; where rows are ELB_TILE_MANY or more, at least ELB_TILE_ROWS of them,
+ * as elb_linear cuts fixed rows: so the thread that computed a row goes on with it. */
+enum { ELB_TILE = 2048, ELB_TILE_ROWS = 64, ELB_TILE_MANY = 4 * ELB_TILE_ROWS };
 int64_t elb_row_tiles(const elb_tensor *y);
 void elb_row_range(int64_t rows, int64_t cols, int64_t tile, int64_t *begin, int64_t *end);
 /* The first backward phase of layers that end in the activation with.i[0], one told by its result alone: y->grad becomes

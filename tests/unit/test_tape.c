@@ -417,35 +417,6 @@ static void test_same_bits(void **state)
     }
 }
 
-enum { FIXED_ROWS = 300, FIXED_IN = 50, FIXED_OUT = 37 };
-
-/* With fixed rows a row's bits do not depend on how many there are. */
-static void test_fixed_rows(void **state)
-{
-    static elb_real x[FIXED_ROWS * FIXED_IN], weight[FIXED_OUT * FIXED_IN], bias[FIXED_OUT],
-        all[FIXED_ROWS * FIXED_OUT];
-    (void)state;
-    weight_numbers(x, 1, FIXED_ROWS * FIXED_IN);
-    weight_numbers(weight, 2, FIXED_OUT * FIXED_IN);
-    weight_numbers(bias, 3, FIXED_OUT);
-    for (const elb_kernels *const *k = elb_kernels_available(); *k != NULL; k++) {
-        world w = world_begin((*k)->name, 2);
-        elb_tape_fix_rows(w.t);
-        assert_true(elb_tape_rows_fixed(w.t));
-        for (int64_t rows = FIXED_ROWS; rows > 0; rows -= rows > 20 && rows % 128 > 2 ? 17 : 1) {
-            assert_int_equal(elb_tape_reset(w.t), ELB_OK);
-            elb_tensor *in = elb_leaf(w.t, "x", x, NULL, 2, (int64_t[]){rows, FIXED_IN});
-            elb_tensor *a = elb_leaf(w.t, "weight", weight, NULL, 2, (int64_t[]){FIXED_OUT, FIXED_IN});
-            elb_tensor *y =
-                elb_linear(w.t, in, a, elb_leaf(w.t, "bias", bias, NULL, 1, (int64_t[]){FIXED_OUT}), ELB_TANH);
-            assert_int_equal(elb_tape_run(w.t, NULL), ELB_OK);
-            if (rows == FIXED_ROWS) memcpy(all, y->data, sizeof all);
-            assert_memory_equal(all, y->data, (size_t)(rows * FIXED_OUT) * sizeof *all);
-        }
-        world_end(w);
-    }
-}
-
 /* --- noise --------------------------------------------------------------------------------------------------------- */
 
 /* A datum's noise does not depend on its batch, its sample's number continues across calls, lanes differ. */
@@ -496,7 +467,6 @@ int main(void)
         cmocka_unit_test(test_parameter_used_twice),
         cmocka_unit_test(test_unreached),
         cmocka_unit_test(test_same_bits),
-        cmocka_unit_test(test_fixed_rows),
         cmocka_unit_test(test_noise),
         cmocka_unit_test(test_noise_steps),
     };
