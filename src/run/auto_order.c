@@ -15,7 +15,7 @@ enum {
     ORDER_START = 0, /* in place of an order: the VAE that all start from */
     ORDER_MOST = 10,
     ORDER_SAMPLES = 100, /* of a log-likelihood */
-    ORDER_DECODES = 4    /* decoder samples per datum and step */
+    ORDER_DECODES = 8    /* decoder samples per datum and step */
 };
 
 typedef struct order_run {

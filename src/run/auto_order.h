@@ -9,8 +9,8 @@ bool elb_order_is_auto(const elb_config *config);
 /* Trains settings->folder/start, a VAE (for objective.pretrain of the epochs; not where that is 0), and from it, for the rest
  * of the epochs each, order-1 (the VAE goes on), order-2, ..: runs like any other. Stops at the first whose mean gain over
  * the one before, in log-likelihood of the held-out data, is not above that mean's standard error; the one before is chosen,
- * and its model.safetensors becomes the folder's. The folder's log.jsonl tells every order's gain. Orders 1 to 4 use about
- * the same number of decoder samples, so that it is not these which gain.
+ * and its model.safetensors becomes the folder's. The folder's log.jsonl tells every order's gain. Orders use 8 decoder samples
+ * or little more (those of 6, 7, 9 and 10: 12, 14, 9 and 10), so that it is not these which gain.
  * With resume, what is done is not done again. Errors: as elb_train; ELB_USAGE without data.validation. */
 elb_status elb_train_auto_order(const elb_config *config, const elb_train_settings *settings, elb_train_result *result);
 

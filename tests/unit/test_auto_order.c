@@ -67,7 +67,7 @@ static void test_stages(void **state)
     static const struct {
         const char *folder, *type, *samples, *epochs;
     } stages[] = {
-        {"run/start", "ffg", "4", "3"}, {"run/order-1", "ffg", "4", "2"}, {"run/order-2", "mixture", "2", "2"}};
+        {"run/start", "ffg", "8", "3"}, {"run/order-1", "ffg", "8", "2"}, {"run/order-2", "mixture", "4", "2"}};
     for (size_t i = 0; i < sizeof stages / sizeof *stages; i++) {
         elb_config *config;
         char text[1024];
