@@ -8,7 +8,7 @@
 #include "model/model.h"
 #include "objective/objective.h"
 #include "posterior/posterior.h"
-#include "run/config.h"
+#include "config/config.h"
 
 enum { SUPPORT_VAE_BLOCKS = 2 };
 

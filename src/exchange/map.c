@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-#include "run/config_yaml.h"
+#include "config/config_yaml.h"
 
 /* --- the keys --- */
 

@@ -2,8 +2,8 @@
 #ifndef ELB_MAP_H
 #define ELB_MAP_H
 
-#include "run/config.h"
-#include "run/yaml_cursor.h"
+#include "config/config.h"
+#include "config/yaml_cursor.h"
 
 /* What a number of the second head means. */
 typedef enum elb_scale_kind {

@@ -2,7 +2,7 @@
 #ifndef ELB_SCHEDULE_H
 #define ELB_SCHEDULE_H
 
-#include "run/run_options.h"
+#include "config/run_options.h"
 
 /* The factor on optimizer.rate at step `step` of `steps`. constant: 1. cosine: from 1 to final_rate along half a cosine.
  * iwae: 10^(-i/7) in stage i = 0..7, which lasts 3^i / 3280 of the run (Burda et al. 2016, section 5). */

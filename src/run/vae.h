@@ -8,7 +8,7 @@
 #include "data/dataset.h"
 #include "model/model.h"
 #include "posterior/posterior.h"
-#include "run/config.h"
+#include "config/config.h"
 #include "run/safetensors.h"
 
 enum { ELB_VAE_BLOCKS = 2 };

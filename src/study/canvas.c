@@ -5,7 +5,7 @@
 #include <math.h>
 #include <string.h>
 
-#include "run/html.h"
+#include "task/html.h"
 
 enum { CANVAS_SCALE = 2 };  /* pixels of a PNG per unit */
 #define CANVAS_ENLARGED 1.5 /* of an SVG where it is shown by itself: ten units make small letters */

@@ -3,7 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "run/html.h"
+#include "task/html.h"
 #include "study/canvas.h"
 #include "study/gap.h"
 #include "task/axis.h"

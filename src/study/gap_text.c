@@ -3,7 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "run/html.h"
+#include "task/html.h"
 #include "study/gap.h"
 
 enum { TEXT_SIZE = 16384, TEXT_CELL = 96 };

@@ -5,7 +5,7 @@
 #include <elbow/compare.h>
 
 #include "base/option.h"
-#include "run/config.h"
+#include "config/config.h"
 
 typedef struct elb_plan_options {
     char data[ELB_TEXT_MAX];      /* data.spec of every method; "" leaves it to "set" */

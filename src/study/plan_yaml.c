@@ -1,7 +1,7 @@
 /* plan_yaml.c - plans as YAML: their own keys by option tables, "set" as a configuration is written. */
 #include <string.h>
 
-#include "run/config_yaml.h"
+#include "config/config_yaml.h"
 #include "study/plan.h"
 
 typedef struct plan_reader {

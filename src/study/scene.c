@@ -4,7 +4,7 @@
 #include <math.h>
 #include <stdio.h>
 
-#include "run/html.h"
+#include "task/html.h"
 #include "task/axis.h"
 
 /* Units. */

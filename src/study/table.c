@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "base/file.h"
-#include "run/html.h"
+#include "task/html.h"
 #include "study/summary.h"
 
 enum { TABLE_COLUMNS = 12, TABLE_CELL = 96, TABLE_LINE = 1300, TABLE_NOTES = 2048 };

@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "infer/ais.h"
-#include "run/oracle.h"
+#include "doctor/oracle.h"
 
 static const double poor_mean[] = {0.5, 1}, poor_variance[] = {0.3, 0.2};
 

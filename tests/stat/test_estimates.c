@@ -3,7 +3,7 @@
 
 #include <math.h>
 
-#include "run/oracle.h"
+#include "doctor/oracle.h"
 
 static const double poor_mean[] = {0.5, 1}, poor_variance[] = {0.3, 0.2}; /* q0 of the linear-Gaussian model */
 static const double poor_elbo = -6.323175187154;

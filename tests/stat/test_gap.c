@@ -7,7 +7,7 @@
 
 #include <elbow/gap.h>
 
-#include "run/oracle.h"
+#include "doctor/oracle.h"
 #include "run/vae.h"
 
 enum { COPIES = 16, SAMPLES = 200000, MANY_SAMPLES = 1000000 };

@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "infer/refine.h"
-#include "run/oracle.h"
+#include "doctor/oracle.h"
 
 /* --- the optimum ------------------------------------------------------------------------------------------------- */
 

@@ -5,7 +5,7 @@
 #include <math.h>
 #include <string.h>
 
-#include "run/oracle.h"
+#include "doctor/oracle.h"
 
 enum { LATENT = 2, LOCAL = LATENT * (LATENT + 1), SAMPLES = 64 };
 

@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "posterior/gp.h"
-#include "run/oracle.h"
+#include "doctor/oracle.h"
 
 #define NOTHING (-600.0) /* log-variance of a weight that does not vary */
 

@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "infer/refine.h"
-#include "run/oracle.h"
+#include "doctor/oracle.h"
 
 /* --- a model whose derivative is known --------------------------------------------------------------------------------- */
 

@@ -6,9 +6,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "run/chart.h"
+#include "report/chart.h"
 #include "run/folder.h"
-#include "run/html.h"
+#include "task/html.h"
 
 typedef struct page {
     elb_context *c;

@@ -5,8 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "run/config.h"
-#include "run/config_yaml.h"
+#include "config/config.h"
+#include "config/config_yaml.h"
 
 typedef struct fixture {
     fault f;

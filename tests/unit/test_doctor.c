@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "kernels/pool.h"
-#include "run/doctor.h"
+#include "doctor/doctor.h"
 
 typedef struct seen {
     int count, failed;

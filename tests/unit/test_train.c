@@ -10,7 +10,7 @@
 
 #include "data/dataset.h"
 #include "kernels/kernels.h"
-#include "run/config.h"
+#include "config/config.h"
 #include "run/safetensors.h"
 
 static const char large[] = "data.binarise=dynamic model.latent=6 model.hidden=130,110 posterior.hidden=110,130 "

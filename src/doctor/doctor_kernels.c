@@ -2,7 +2,7 @@
 #include <stdio.h>
 
 #include "kernels/pool.h"
-#include "run/doctor.h"
+#include "doctor/doctor.h"
 
 /* --- tables against plain C ------------------------------------------------------------------------------------------ */
 

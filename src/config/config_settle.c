@@ -2,7 +2,7 @@
 #include <math.h>
 
 #include "data/dataset.h"
-#include "run/config.h"
+#include "config/config.h"
 
 enum { SETTLE_LATENT_MOST = 50, SETTLE_STEPS = 12000, SETTLE_EPOCHS_LEAST = 20, SETTLE_EPOCHS_MOST = 1000 };
 enum { SETTLE_ROWS = 1000 }; /* data whose variance is looked at */

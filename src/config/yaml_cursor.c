@@ -1,5 +1,5 @@
 /* yaml_cursor.c - a walk through a YAML text: libyaml's events, and what no file of ours may hold. */
-#include "run/yaml_cursor.h"
+#include "config/yaml_cursor.h"
 
 #include "base/file.h"
 

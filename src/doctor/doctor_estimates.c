@@ -2,8 +2,8 @@
 #include <stdio.h>
 
 #include "objective/objective.h"
-#include "run/doctor.h"
-#include "run/oracle.h"
+#include "doctor/doctor.h"
+#include "doctor/oracle.h"
 
 /* A posterior far from the best one, and what is known of it in the linear-Gaussian model. */
 static const double estimates_mean[] = {0.5, 1}, estimates_variance[] = {0.3, 0.2};

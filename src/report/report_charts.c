@@ -2,9 +2,9 @@
 #include <math.h>
 #include <string.h>
 
-#include "run/chart.h"
-#include "run/html.h"
-#include "run/report.h"
+#include "report/chart.h"
+#include "task/html.h"
+#include "report/report.h"
 #include "task/image.h"
 
 enum {

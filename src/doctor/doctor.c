@@ -1,4 +1,4 @@
-#include "run/doctor.h"
+#include "doctor/doctor.h"
 
 #include <math.h>
 #include <stdio.h>

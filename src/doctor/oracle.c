@@ -1,4 +1,4 @@
-#include "run/oracle.h"
+#include "doctor/oracle.h"
 
 #include <math.h>
 

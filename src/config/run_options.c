@@ -1,5 +1,5 @@
 /* run_options.c - the top-level keys and those of "schedule" and "train". */
-#include "run/run_options.h"
+#include "config/run_options.h"
 
 static const char *const run_schedules[] = {"constant", "cosine", "iwae", NULL};
 

@@ -1,5 +1,5 @@
 /* html.c - what a page is written with. */
-#include "run/html.h"
+#include "task/html.h"
 
 #include <inttypes.h>
 #include <math.h>

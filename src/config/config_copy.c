@@ -1,7 +1,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "run/config.h"
+#include "config/config.h"
 
 elb_status elb_config_copy(const elb_config *from, elb_config **to)
 {

@@ -1,11 +1,11 @@
 /* chart.c - line and bar charts as inline SVG. */
-#include "run/chart.h"
+#include "report/chart.h"
 
 #include <inttypes.h>
 #include <math.h>
 #include <string.h>
 
-#include "run/html.h"
+#include "task/html.h"
 #include "task/axis.h"
 
 /* All lengths in tenths of a pixel, so that whole numbers, which no locale changes, are fine enough. */

@@ -1,5 +1,5 @@
 /* config_yaml.c - YAML events become dotted keys: the option tables stay the only description of a configuration. */
-#include "run/config_yaml.h"
+#include "config/config_yaml.h"
 
 #include <stdio.h>
 #include <string.h>

@@ -2,7 +2,7 @@
 #include <string.h>
 
 #include "objective/objective.h"
-#include "run/doctor.h"
+#include "doctor/doctor.h"
 #include "run/step.h"
 
 enum { TRAINING_DATA = 96, TRAINING_BATCH = 48, TRAINING_SIZE = 256, TRAINING_STEPS = 12 };

@@ -3,7 +3,7 @@
 #define ELB_CONFIG_YAML_H
 
 #include "base/option.h"
-#include "run/yaml_cursor.h"
+#include "config/yaml_cursor.h"
 
 /* A key of the outermost mapping whose value is no option's. */
 typedef struct elb_yaml_part {

@@ -11,7 +11,7 @@
 #include "nn/optim/optimizer_options.h"
 #include "objective/objective_options.h"
 #include "posterior/posterior_options.h"
-#include "run/run_options.h"
+#include "config/run_options.h"
 
 enum { ELB_SECTION_COUNT = 10 }; /* in the order of the struct */
 

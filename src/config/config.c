@@ -1,11 +1,11 @@
 /* config.c - the sections of a configuration and the keys in them. */
-#include "run/config.h"
+#include "config/config.h"
 
 #include <stdio.h>
 #include <string.h>
 
 #include "base/file.h"
-#include "run/config_yaml.h"
+#include "config/config_yaml.h"
 
 /* Where the values lie is an elb_config's own. */
 static const struct config_part {

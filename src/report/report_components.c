@@ -2,8 +2,8 @@
 #include <math.h>
 #include <string.h>
 
-#include "run/html.h"
-#include "run/report.h"
+#include "task/html.h"
+#include "report/report.h"
 
 static void report_put_nats(const elb_report *r, const json_t *value)
 {

@@ -1,7 +1,7 @@
 #include <math.h>
 
 #include "infer/ais.h"
-#include "run/estimator.h"
+#include "apply/estimator.h"
 #include "run/json.h"
 #include "run/moments.h"
 

@@ -1,12 +1,12 @@
 /* report.c - a run as one page: reads the folder, writes the frame. */
-#include "run/report.h"
+#include "report/report.h"
 
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/file.h"
-#include "run/chart.h"
-#include "run/html.h"
+#include "report/chart.h"
+#include "task/html.h"
 #include "run/safetensors.h"
 #include "run/vae_text.h"
 #include "task/image.h"

@@ -2,7 +2,7 @@
 
 #include "infer/importance.h"
 #include "infer/pareto.h"
-#include "run/estimator.h"
+#include "apply/estimator.h"
 #include "run/json.h"
 #include "run/moments.h"
 

@@ -4,8 +4,8 @@
 #include <string.h>
 
 #include "base/option.h"
-#include "run/html.h"
-#include "run/report.h"
+#include "task/html.h"
+#include "report/report.h"
 
 enum { REPORT_WARNINGS = 12 };
 

@@ -1,4 +1,4 @@
-#include "run/simulate.h"
+#include "apply/simulate.h"
 
 /* What keeps the random numbers of latents and of values apart: the epoch of their stream. */
 enum { SIMULATE_LATENT, SIMULATE_VALUES };

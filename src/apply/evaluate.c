@@ -5,12 +5,12 @@
 #include <string.h>
 
 #include "data/table_writer.h"
-#include "run/estimator.h"
+#include "apply/estimator.h"
 #include "run/json.h"
 #include "run/moments.h"
 #include "run/partial.h"
 #include "run/progress.h"
-#include "run/simulate.h"
+#include "apply/simulate.h"
 
 enum { EVALUATE_COLUMNS_MOST = 10 }; /* of the table: index, label, the estimator's */
 
