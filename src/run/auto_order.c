@@ -15,7 +15,8 @@ enum {
     ORDER_START = 0, /* in place of an order: the VAE that all start from */
     ORDER_MOST = 10,
     ORDER_SAMPLES = 100, /* of a log-likelihood */
-    ORDER_DECODES = 8    /* decoder samples per datum and step */
+    ORDER_DECODES = 8,   /* decoder samples per datum and step */
+    ORDER_PATIENCE = 2   /* orders in a row that gain nothing: one alone may have had bad luck in training */
 };
 
 typedef struct order_run {
@@ -24,9 +25,9 @@ typedef struct order_run {
     elb_train_settings settings;
     elb_dataset *validation;
     elb_log_file *log;
-    int64_t count;        /* validation data */
-    double *before, *now; /* [count], log-likelihoods by the last two orders */
-    double elbo;          /* its sum over the data */
+    int64_t count;      /* validation data */
+    double *best, *now; /* [count], log-likelihoods by the best order so far and by the latest */
+    double elbo;        /* its sum over the data */
     elb_train_result result[ORDER_MOST + 1];
     int64_t latest; /* that was trained */
     double seconds;
@@ -161,7 +162,8 @@ static elb_status order_open(const order_run *r, int64_t order, elb_vae **vae)
     return status;
 }
 
-static elb_status order_log(order_run *r, int64_t order, const elb_moments *level, const elb_moments *gain)
+static elb_status order_log(order_run *r, int64_t order, int64_t best, const elb_moments *level,
+                            const elb_moments *gain)
 {
     double error = elb_moments_error(gain);
     json_t *line = json_object();
@@ -171,10 +173,11 @@ static elb_status order_log(order_run *r, int64_t order, const elb_moments *leve
     json_object_set_new(line, "elbo", elb_json_real(r->elbo));
     json_object_set_new(line, "seconds", elb_json_real(r->result[order].seconds));
     if (order > 1) {
+        json_object_set_new(line, "over", json_integer(best));
         json_object_set_new(line, "gain", elb_json_real(gain->mean));
         json_object_set_new(line, "standard_error", elb_json_real(error));
         elb_log(r->context, ELB_LOG_INFO, "order %lld: %.3f nats, %+.3f +- %.3f over order %lld", (long long)order,
-                level->mean, gain->mean, error, (long long)order - 1);
+                level->mean, gain->mean, error, (long long)best);
     } else {
         elb_log(r->context, ELB_LOG_INFO, "order 1: %.3f nats (held-out log-likelihood, %d samples)", level->mean,
                 ORDER_SAMPLES);
@@ -182,8 +185,8 @@ static elb_status order_log(order_run *r, int64_t order, const elb_moments *leve
     return elb_log_file_append(r->log, line);
 }
 
-/* *better: whether the order gains more than its error over the one before. */
-static elb_status order_judge(order_run *r, int64_t order, bool *better)
+/* *better: whether the order gains more than its error over the best so far. */
+static elb_status order_judge(order_run *r, int64_t order, int64_t best, bool *better)
 {
     elb_vae *vae;
     elb_moments level = {0}, gain = {0};
@@ -193,13 +196,15 @@ static elb_status order_judge(order_run *r, int64_t order, bool *better)
     ELB_TRY(status);
     for (int64_t i = 0; i < r->count; i++) {
         elb_moments_add(&level, r->now[i]);
-        elb_moments_add(&gain, r->now[i] - r->before[i]);
+        elb_moments_add(&gain, r->now[i] - r->best[i]);
     }
     *better = order == 1 || gain.mean > elb_moments_error(&gain);
-    double *swap = r->before;
-    r->before = r->now;
-    r->now = swap;
-    return order_log(r, order, &level, &gain);
+    if (*better) {
+        double *swap = r->best;
+        r->best = r->now;
+        r->now = swap;
+    }
+    return order_log(r, order, best, &level, &gain);
 }
 
 /* --- the whole ------------------------------------------------------------------------------------------------------------ */
@@ -219,10 +224,10 @@ static elb_status order_keep(order_run *r, int64_t order)
 static elb_status order_grow(order_run *r, int64_t *chosen)
 {
     if (order_start_epochs(r) > 0) ELB_TRY(order_train(r, ORDER_START));
-    bool better = true;
-    for (int64_t order = 1; order <= ORDER_MOST && better; order++) {
+    for (int64_t order = 1; order <= ORDER_MOST && order - *chosen <= ORDER_PATIENCE; order++) {
+        bool better;
         ELB_TRY(order_train(r, order));
-        ELB_TRY(order_judge(r, order, &better));
+        ELB_TRY(order_judge(r, order, *chosen, &better));
         if (better) *chosen = order;
     }
     return order_keep(r, *chosen);
@@ -288,9 +293,9 @@ static elb_status order_open_data(order_run *r)
     ELB_TRY(status);
     ELB_TRY(elb_config_open_data(r->config, NULL, ELB_PART_VALIDATION, &r->validation));
     r->count = elb_dataset_count(r->validation);
-    r->before = elb_alloc(r->context, r->count, sizeof *r->before);
+    r->best = elb_alloc(r->context, r->count, sizeof *r->best);
     r->now = elb_alloc(r->context, r->count, sizeof *r->now);
-    return r->before != NULL && r->now != NULL ? ELB_OK : ELB_MEMORY;
+    return r->best != NULL && r->now != NULL ? ELB_OK : ELB_MEMORY;
 }
 
 elb_status elb_train_auto_order(const elb_config *config, const elb_train_settings *settings, elb_train_result *result)
@@ -309,7 +314,7 @@ elb_status elb_train_auto_order(const elb_config *config, const elb_train_settin
     elb_log_file_close(r.log);
     elb_dataset_destroy(r.validation);
     elb_config_destroy(r.config);
-    elb_free(r.context, r.before);
+    elb_free(r.context, r.best);
     elb_free(r.context, r.now);
     return status;
 }
