@@ -87,9 +87,15 @@ static const cli_option bench_table[] = {
 
 static elb_status bench_configure(cli *c, const bench_options *o, elb_config *config)
 {
+    char binarise[32], likelihood[32];
     CLI_TRY(elb_config_preset(config, o->preset));
     if (o->config) CLI_TRY(elb_config_load(config, o->config));
-    return cli_set_config(c, &o->set, config);
+    CLI_TRY(cli_set_config(c, &o->set, config));
+    CLI_TRY(elb_config_get(config, "data.binarise", binarise, sizeof binarise));
+    CLI_TRY(elb_config_get(config, "likelihood.type", likelihood, sizeof likelihood));
+    /* The bench's grey images stand for those of 8 bits, which "auto" binarises. */
+    bool open = strcmp(likelihood, "auto") == 0 && strcmp(binarise, "auto") == 0;
+    return open ? elb_config_set(config, "data.binarise", "dynamic") : ELB_OK;
 }
 
 /* --- the table -------------------------------------------------------------------------------------------------- */
