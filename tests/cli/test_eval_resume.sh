@@ -4,7 +4,7 @@
 images small.npy 250
 ok "$ELBOW" train --data small.npy --out run --set model.hidden=8 --set posterior.hidden=8 --set model.latent=2 \
     --set train.epochs=2 --set train.batch=20 --set data.test=150 --threads 1 --progress none
-ais='--estimator ais --temperatures 100 --chains 40 --threads 1 --progress json'
+ais='--estimator ais --temperatures 400 --chains 40 --threads 1 --progress json'
 
 # shellcheck disable=SC2086 # words
 ok "$ELBOW" eval run $ais --per-datum whole.csv
