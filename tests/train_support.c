@@ -21,6 +21,15 @@ void train_data_write(const char *path)
     assert_int_equal(fclose(f), 0);
 }
 
+void train_noise_write(const char *path, uint64_t rows, uint64_t columns)
+{
+    FILE *f = fopen(path, "w");
+    assert_non_null(f);
+    for (uint64_t i = 0; i < rows * columns; i++)
+        fprintf(f, "%.4f%c", support_number(1, i), i % columns < columns - 1 ? ',' : '\n');
+    assert_int_equal(fclose(f), 0);
+}
+
 elb_config *train_config(elb_context *c, const char *folder, const char *settings)
 {
     elb_config *config;

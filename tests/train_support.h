@@ -17,6 +17,8 @@ typedef struct train_session_settings {
 
 /* A table of 150 rows of 60 grey values with some structure, so that there is something to learn. */
 void train_data_write(const char *path);
+/* The same of noise, so many rows and columns. */
+void train_noise_write(const char *path, uint64_t rows, uint64_t columns);
 /* settings: see support_configure; over the defaults and folder/data.csv, which is written unless it is there. */
 elb_config *train_config(elb_context *c, const char *folder, const char *settings);
 /* Trains into folder/name; fails the test unless the run ends well, is interrupted or leaves the finite numbers. */

@@ -19,13 +19,18 @@ static elb_dataset *world_data(elb_context *c, int64_t n, int rank, const int64_
     return data;
 }
 
-world world_make(elb_context *c, int64_t n, int rank, const int64_t *shape, const char *settings)
+world world_of(elb_context *c, elb_dataset *data, const char *settings)
 {
-    world w = {.c = c, .folder = support_folder_make(), .data = world_data(c, n, rank, shape)};
+    world w = {.c = c, .folder = support_folder_make(), .data = data};
     assert_int_equal(elb_config_create(c, &w.config), ELB_OK);
     support_configure(c, w.config, settings);
     if (elb_vae_create(w.config, w.data, &w.vae) != ELB_OK) fail_msg("%s", elb_context_message(c));
     return w;
+}
+
+world world_make(elb_context *c, int64_t n, int rank, const int64_t *shape, const char *settings)
+{
+    return world_of(c, world_data(c, n, rank, shape), settings);
 }
 
 void world_end(world *w)

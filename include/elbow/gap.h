@@ -56,14 +56,12 @@ typedef struct elb_gap_result {
     int64_t n;
     elb_gap_mean elbo[ELB_GAP_PARTS];  /* L; not of AIS */
     elb_gap_mean bound[ELB_GAP_PARTS]; /* lower bounds of log p(x): importance-weighted, from that q; AIS */
-    double
-        k_hat_bad[ELB_GAP_PARTS]; /* share of data with k-hat > 0.7, whose importance weights are not to be trusted */
-    double converged[ELB_GAP_PARTS]; /* share of data whose optimum had come to rest */
-    double agree[ELB_GAP_PARTS];     /* share of data whose starts ended within 0.05 nats of each other */
+    double k_hat_bad[ELB_GAP_PARTS];   /* share of data whose importance weights are not to be trusted: k-hat > 0.7 */
+    double converged[ELB_GAP_PARTS];   /* share of data whose optimum had come to rest */
+    double agree[ELB_GAP_PARTS];       /* share of data whose starts ended within 0.05 nats of each other */
     double seconds[ELB_GAP_PARTS];
-    elb_gap_part own; /* which optimum is q* */
-    elb_gap_part
-        log_p_by; /* own, or what of encoder and AIS is the greater lower bound by more than two standard errors */
+    elb_gap_part own;      /* which optimum is q* */
+    elb_gap_part log_p_by; /* own, unless the encoder's bound or AIS is greater by more than two standard errors */
     elb_gap_mean log_p, approximation, amortisation, inference;
 } elb_gap_result;
 

@@ -1,7 +1,9 @@
 /* number.c - numbers in text, the same in every locale. */
 #include <ctype.h>
 #include <errno.h>
+#include <inttypes.h>
 #include <locale.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -46,6 +48,25 @@ void elb_number_format(double value, char text[ELB_NUMBER_SIZE])
     if (c) {
         uselocale(before);
         freelocale(c);
+    }
+}
+
+void elb_number_fixed(double value, int decimals, char text[ELB_NUMBER_SIZE])
+{
+    int64_t unit = 1;
+    for (int i = 0; i < decimals; i++) unit *= 10;
+    double scaled = round(fabs(value) * (double)unit);
+    if (!isfinite(value)) {
+        snprintf(text, ELB_NUMBER_SIZE, "\xe2\x80\x93");
+    } else if (scaled > 1e15) {
+        elb_number_format(value, text);
+    } else {
+        int64_t whole = (int64_t)scaled / unit, part = (int64_t)scaled % unit;
+        const char *sign = value < 0 && scaled > 0 ? "-" : "";
+        if (decimals == 0)
+            snprintf(text, ELB_NUMBER_SIZE, "%s%" PRId64, sign, whole);
+        else
+            snprintf(text, ELB_NUMBER_SIZE, "%s%" PRId64 ".%0*" PRId64, sign, whole, decimals, part);
     }
 }
 

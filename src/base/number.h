@@ -11,6 +11,8 @@ bool elb_number_parse(const char *text, double *value);
 enum { ELB_NUMBER_SIZE = 32 }; /* enough for any number as text */
 /* The shortest of 15, 16 and 17 digits that reads back to the same double. */
 void elb_number_format(double value, char text[ELB_NUMBER_SIZE]);
+/* "-231.40", to be read: so many decimals (0..9); a dash for what is not finite. */
+void elb_number_fixed(double value, int decimals, char text[ELB_NUMBER_SIZE]);
 /* For qsort(3): ascending doubles, none of them NaN. */
 int elb_number_compare(const void *a, const void *b);
 

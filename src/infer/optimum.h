@@ -13,8 +13,8 @@
 
 typedef struct elb_optimum_settings {
     int family; /* elb_refine_family */
-    int64_t
-        starts; /* >= 1: what is given, the encoder, the prior, then random ones: the likeliest of 512 draws from the prior */
+    /* At least 1: what is given, the encoder, the prior, then random ones, the likeliest of 512 draws from the prior. */
+    int64_t starts;
     int64_t steps;    /* of Adam from every start, at most */
     int64_t samples;  /* of z per step, >= 1 */
     double tolerance; /* a step size has done its work when the ELBO rises by less over 50 steps; nats, > 0 */

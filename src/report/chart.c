@@ -5,6 +5,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "base/number.h"
 #include "task/html.h"
 #include "task/axis.h"
 
@@ -136,7 +137,7 @@ static void chart_put_legend(elb_writer *w, const elb_chart *chart)
         char label[ELB_NUMBER_SIZE], text[128];
         for (int64_t i = 0; i < s->count; i++)
             if (isfinite(s->y[i])) last = s->y[i];
-        elb_html_number(last, chart_decimals(last), label);
+        elb_number_fixed(last, chart_decimals(last), label);
         int length = snprintf(text, sizeof text, "%s  %s", chart->lines[k].name, label);
         elb_writer_printf(w, "<circle class=\"d%d\" cx=\"%" PRId64 "\" cy=\"330\" r=\"45\"/>", k, x);
         chart_text(w, x + 90, 380, "name", text);
@@ -204,7 +205,7 @@ void elb_chart_put_bars(elb_writer *w, const char *title, const char *x_label, c
         if (!isfinite(values[i])) continue;
         int64_t left = chart_x(&x, (double)i - 0.4), right = chart_x(&x, (double)i + 0.4);
         int64_t top = chart_y(&y, fmax(values[i], 0)), bottom = chart_y(&y, fmin(values[i], 0));
-        elb_html_number(values[i], chart_decimals(values[i]), label);
+        elb_number_fixed(values[i], chart_decimals(values[i]), label);
         elb_writer_printf(w,
                           "<rect class=\"d0\" x=\"%" PRId64 "\" y=\"%" PRId64 "\" width=\"%" PRId64
                           "\" height=\"%" PRId64 "\"><title>%" PRId64 ": %s</title></rect>\n",

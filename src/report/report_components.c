@@ -2,13 +2,13 @@
 #include <math.h>
 #include <string.h>
 
-#include "task/html.h"
+#include "base/number.h"
 #include "report/report.h"
 
 static void report_put_nats(const elb_report *r, const json_t *value)
 {
     char number[ELB_NUMBER_SIZE];
-    elb_html_number(json_is_number(value) ? json_number_value(value) : NAN, 3, number);
+    elb_number_fixed(json_is_number(value) ? json_number_value(value) : NAN, 3, number);
     elb_writer_printf(r->writer, "<td class=\"n\">%s</td>", number);
 }
 
@@ -30,9 +30,9 @@ void elb_report_put_components(const elb_report *r)
     }
     elb_writer_printf(r->writer, "</table>\n<p>Weights that count: ");
     char number[ELB_NUMBER_SIZE];
-    elb_html_number(elb_json_number(components, "weights"), 2, number);
+    elb_number_fixed(elb_json_number(components, "weights"), 2, number);
     elb_writer_printf(r->writer, "%s of %zu; components that are distinct: ", number, order);
-    elb_html_number(elb_json_number(components, "distinct"), 2, number);
+    elb_number_fixed(elb_json_number(components, "distinct"), 2, number);
     elb_writer_printf(r->writer, "%s.</p>\n", number);
 }
 

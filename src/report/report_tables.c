@@ -3,6 +3,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "base/number.h"
 #include "base/option.h"
 #include "task/html.h"
 #include "report/report.h"
@@ -33,7 +34,7 @@ static void report_duration(double seconds, char text[ELB_NUMBER_SIZE])
         snprintf(text, ELB_NUMBER_SIZE, "%" PRId64 " min %02d s", whole / 60, (int)(whole % 60));
     else {
         char number[ELB_NUMBER_SIZE];
-        elb_html_number(seconds, 1, number);
+        elb_number_fixed(seconds, 1, number);
         snprintf(text, ELB_NUMBER_SIZE, "%.20s s", number);
     }
 }
@@ -88,11 +89,11 @@ static void report_put_evaluation_tile(const elb_report *r, const json_t *e)
 {
     char number[ELB_NUMBER_SIZE], error[ELB_NUMBER_SIZE], samples[ELB_NUMBER_SIZE], n[ELB_NUMBER_SIZE];
     char note[256];
-    elb_html_number(elb_json_number(e, "log_likelihood_nats"), 2, number);
-    elb_html_number(elb_json_number(e, "standard_error"), 2, error);
+    elb_number_fixed(elb_json_number(e, "log_likelihood_nats"), 2, number);
+    elb_number_fixed(elb_json_number(e, "standard_error"), 2, error);
     bool chains = json_object_get(e, "chains") != NULL;
-    elb_html_number(elb_json_number(e, chains ? "chains" : "samples"), 0, samples);
-    elb_html_number(elb_json_number(e, "n"), 0, n);
+    elb_number_fixed(elb_json_number(e, chains ? "chains" : "samples"), 0, samples);
+    elb_number_fixed(elb_json_number(e, "n"), 0, n);
     snprintf(note, sizeof note, "\xc2\xb1 %s nats per datum, %s data of %s, %s, %s %s", error, n,
              report_text(e, "data"), report_text(e, "estimator"), samples, chains ? "chains" : "samples");
     report_put_tile(r, "Log-likelihood", number, note);
@@ -105,12 +106,12 @@ static void report_put_epoch_tiles(const elb_report *r, const json_t *line)
     size_t i;
     const json_t *each;
 
-    elb_html_number(isfinite(validation) ? validation : elb_json_number(line, "elbo"), 2, number);
+    elb_number_fixed(isfinite(validation) ? validation : elb_json_number(line, "elbo"), 2, number);
     report_put_tile(r, isfinite(validation) ? "ELBO, validation data" : "ELBO, training data", number,
                     "nats per datum, last epoch");
 
-    elb_html_number(elb_json_number(line, "kl"), 2, number);
-    elb_html_number(elb_json_number(line, "active_units"), 0, other);
+    elb_number_fixed(elb_json_number(line, "kl"), 2, number);
+    elb_number_fixed(elb_json_number(line, "active_units"), 0, other);
     size_t units = json_array_size(json_object_get(line, "kl_per_dimension"));
     if (units > 0)
         snprintf(note, sizeof note, "nats per datum, %s of %zu units active", other, units);
@@ -124,7 +125,7 @@ static void report_put_epoch_tiles(const elb_report *r, const json_t *line)
         if (!strcmp(report_text(each, "event"), "epoch") && isfinite(part)) seconds += part;
     }
     report_duration(seconds, number);
-    elb_html_number(elb_json_number(line, "epoch"), 0, other);
+    elb_number_fixed(elb_json_number(line, "epoch"), 0, other);
     snprintf(note, sizeof note, "%s epochs%s", other,
              elb_log_history_last(&r->history, "end") ? "" : ", not finished when this was written");
     report_put_tile(r, "Training time", number, note);
@@ -194,7 +195,7 @@ static void report_put_cell(const elb_report *r, const json_t *object, const rep
     } else if (json_is_integer(value)) {
         elb_writer_printf(r->writer, "%" JSON_INTEGER_FORMAT, json_integer_value(value));
     } else {
-        elb_html_number(elb_json_number(object, column->key), column->decimals, number);
+        elb_number_fixed(elb_json_number(object, column->key), column->decimals, number);
         elb_writer_printf(r->writer, "%s", number);
     }
     elb_writer_printf(r->writer, "</td>");

@@ -5,6 +5,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "base/number.h"
 #include "task/html.h"
 
 enum { CANVAS_SCALE = 2 };  /* pixels of a PNG per unit */
@@ -39,7 +40,7 @@ double elb_canvas_text_width(const char *text)
 static void svg_put(elb_writer *w, const char *name, double value)
 {
     char text[ELB_NUMBER_SIZE];
-    elb_html_number(value, 2, text);
+    elb_number_fixed(value, 2, text);
     elb_writer_printf(w, " %s=\"%s\"", name, text);
 }
 

@@ -46,8 +46,8 @@ double elb_gap_at(const elb_gap_work *w, elb_gap_part part, int64_t i, elb_gap_c
 
 void elb_gap_conclude(const elb_gap_work *w, elb_gap_result *result);
 /* New strings: the table and the advice, and the advice alone. */
-elb_status elb_gap_advice(elb_context *c, const elb_gap_result *results, int count, char **text);
-elb_status elb_gap_text(elb_context *c, const elb_gap_result *results, int count, char **text);
+elb_status elb_gap_advice(elb_context *c, const elb_gap_result *results, int count, char **made);
+elb_status elb_gap_text(elb_context *c, const elb_gap_result *results, int count, char **made);
 elb_status elb_gap_save_json(const elb_vae *vae, const elb_gap_settings *settings, const elb_gap_set *sets,
                              const elb_gap_result *results, int count, const char *advice);
 /* The gaps as bars; SVG or PNG by the ending of `path`. */

@@ -3,7 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "task/html.h"
+#include "base/number.h"
 #include "study/canvas.h"
 #include "study/gap.h"
 #include "task/axis.h"
@@ -22,7 +22,6 @@ enum {
     BARS_BELOW = 40,
     BARS_TICKS = 8
 };
-static const elb_color bars_ink = {{62, 76, 89}}, bars_grid = {{228, 231, 235}}, bars_frame = {{123, 135, 148}};
 static const elb_color bars_light = {{255, 255, 255}};
 static const elb_color bars_colors[] = {{{37, 99, 235}}, {{224, 112, 26}}}; /* approximation, amortisation */
 
@@ -43,12 +42,12 @@ static void bars_draw_axis(const bars *b, int count)
     for (int i = 0; i < b->axis.count; i++) {
         double at = bars_place(b, b->axis.ticks[i]);
         elb_axis_label(&b->axis, i, text);
-        elb_canvas_line(b->canvas, (elb_point){at, BARS_TOP}, (elb_point){at, bottom}, 0.5, bars_grid);
-        elb_canvas_text(b->canvas, (elb_point){at, bottom + 13}, ELB_ANCHOR_MIDDLE, bars_ink, text);
+        elb_canvas_line(b->canvas, (elb_point){at, BARS_TOP}, (elb_point){at, bottom}, 0.5, elb_color_grid);
+        elb_canvas_text(b->canvas, (elb_point){at, bottom + 13}, ELB_ANCHOR_MIDDLE, elb_color_ink, text);
     }
     elb_canvas_line(b->canvas, (elb_point){BARS_LEFT, bottom}, (elb_point){BARS_LEFT + BARS_WIDTH, bottom}, 1,
-                    bars_frame);
-    elb_canvas_text(b->canvas, (elb_point){BARS_LEFT + BARS_WIDTH / 2.0, bottom + 28}, ELB_ANCHOR_MIDDLE, bars_ink,
+                    elb_color_frame);
+    elb_canvas_text(b->canvas, (elb_point){BARS_LEFT + BARS_WIDTH / 2.0, bottom + 28}, ELB_ANCHOR_MIDDLE, elb_color_ink,
                     "nats per datum below log p(x)");
 }
 
@@ -58,7 +57,7 @@ static void bars_draw_legend(const bars *b)
     double left = BARS_LEFT;
     for (int i = 0; i < 2; i++) {
         elb_canvas_box(b->canvas, (elb_point){left, 18}, 9, 9, bars_colors[i]);
-        elb_canvas_text(b->canvas, (elb_point){left + 14, 26}, ELB_ANCHOR_START, bars_ink, names[i]);
+        elb_canvas_text(b->canvas, (elb_point){left + 14, 26}, ELB_ANCHOR_START, elb_color_ink, names[i]);
         left += 34 + elb_canvas_text_width(names[i]);
     }
 }
@@ -70,7 +69,7 @@ static void bars_draw_part(const bars *b, double from, double to, double top, el
     char text[ELB_NUMBER_SIZE];
     if (right < left) return;
     elb_canvas_box(b->canvas, (elb_point){left, top}, right - left, BARS_HIGH, color);
-    elb_html_number(to - from, 2, text);
+    elb_number_fixed(to - from, 2, text);
     if (elb_canvas_text_width(text) + 6 < right - left)
         elb_canvas_text(b->canvas, (elb_point){(left + right) / 2, top + BARS_HIGH / 2.0 + 3.5}, ELB_ANCHOR_MIDDLE,
                         bars_light, text);
@@ -82,15 +81,15 @@ static void bars_draw_set(const bars *b, const elb_gap_result *r, int row)
     double approximation = fmax(r->approximation.mean, 0), inference = approximation + fmax(r->amortisation.mean, 0);
     double error = isfinite(r->inference.standard_error) ? r->inference.standard_error : 0, end = inference + error;
     char text[ELB_NUMBER_SIZE];
-    elb_canvas_text(b->canvas, (elb_point){BARS_LEFT - 8, middle + 3.5}, ELB_ANCHOR_END, bars_ink,
+    elb_canvas_text(b->canvas, (elb_point){BARS_LEFT - 8, middle + 3.5}, ELB_ANCHOR_END, elb_color_ink,
                     elb_part_name(r->part));
     bars_draw_part(b, 0, approximation, top, bars_colors[0]);
     bars_draw_part(b, approximation, inference, top, bars_colors[1]);
     elb_point low = {bars_place(b, inference - error), middle}, high = {bars_place(b, end), middle};
-    elb_canvas_line(b->canvas, low, high, 1, bars_ink);
-    elb_canvas_line(b->canvas, (elb_point){high.x, middle - 3}, (elb_point){high.x, middle + 3}, 1, bars_ink);
-    elb_html_number(r->inference.mean, 2, text);
-    elb_canvas_text(b->canvas, (elb_point){high.x + 6, middle + 3.5}, ELB_ANCHOR_START, bars_ink, text);
+    elb_canvas_line(b->canvas, low, high, 1, elb_color_ink);
+    elb_canvas_line(b->canvas, (elb_point){high.x, middle - 3}, (elb_point){high.x, middle + 3}, 1, elb_color_ink);
+    elb_number_fixed(r->inference.mean, 2, text);
+    elb_canvas_text(b->canvas, (elb_point){high.x + 6, middle + 3.5}, ELB_ANCHOR_START, elb_color_ink, text);
 }
 
 elb_status elb_gap_save_bars(elb_context *c, const elb_gap_result *results, int count, const char *path)

@@ -3,7 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "task/html.h"
+#include "base/number.h"
 #include "study/gap.h"
 
 enum { TEXT_SIZE = 16384, TEXT_CELL = 96 };
@@ -31,8 +31,8 @@ static void text_put(text *t, const char *format, ...)
 static const char *text_mean(const elb_gap_mean *m, char cell[TEXT_CELL])
 {
     char mean[ELB_NUMBER_SIZE], error[ELB_NUMBER_SIZE];
-    elb_html_number(m->mean, 3, mean);
-    elb_html_number(m->standard_error, 3, error);
+    elb_number_fixed(m->mean, 3, mean);
+    elb_number_fixed(m->standard_error, 3, error);
     if (!isfinite(m->mean))
         *cell = '\0';
     else
@@ -100,7 +100,7 @@ static void text_times(text *t, const elb_gap_result *r, int count)
         double sum = 0;
         for (int i = 0; i < count; i++) sum += r[i].seconds[part];
         if (!isfinite(sum)) continue;
-        elb_html_number(sum, 1, seconds);
+        elb_number_fixed(sum, 1, seconds);
         text_put(t, "%s %s %s", before, elb_gap_part_name((elb_gap_part)part), seconds);
         before = ",";
     }
@@ -111,7 +111,7 @@ static void text_times(text *t, const elb_gap_result *r, int count)
 
 static const char *text_number(double value, char number[ELB_NUMBER_SIZE])
 {
-    elb_html_number(value, 2, number);
+    elb_number_fixed(value, 2, number);
     return number;
 }
 

@@ -4,7 +4,7 @@
 #include <math.h>
 #include <stdio.h>
 
-#include "task/html.h"
+#include "base/number.h"
 #include "task/axis.h"
 
 /* Units. */
@@ -98,8 +98,8 @@ static elb_status scene_draw_panel(const scene_square *s, const elb_scene_row *r
     }
     scene_draw_axes(s);
     char elbo[ELB_NUMBER_SIZE], gap[ELB_NUMBER_SIZE], text[128];
-    elb_html_number(p->elbo, 2, elbo);
-    elb_html_number(row->log_p - p->elbo, 2, gap);
+    elb_number_fixed(p->elbo, 2, elbo);
+    elb_number_fixed(row->log_p - p->elbo, 2, gap);
     snprintf(text, sizeof text, "L = %s, gap %s", elbo, gap);
     elb_canvas_text(s->canvas, (elb_point){s->corner.x + SCENE_SIDE / 2.0, s->corner.y + SCENE_SIDE + 26},
                     ELB_ANCHOR_MIDDLE, elb_color_ink, text);
@@ -131,7 +131,7 @@ static void scene_draw_datum(elb_canvas *v, const elb_scene_row *r, double top)
 {
     char log_p[ELB_NUMBER_SIZE], text[64];
     double at = top + 8;
-    elb_html_number(r->log_p, 2, log_p);
+    elb_number_fixed(r->log_p, 2, log_p);
     snprintf(text, sizeof text, "log p = %s", log_p);
     const char *const lines[] = {r->title, r->subtitle, text};
     for (int i = 0; i < 3; i++) {

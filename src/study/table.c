@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "base/file.h"
-#include "task/html.h"
+#include "base/number.h"
 #include "study/summary.h"
 
 enum { TABLE_COLUMNS = 12, TABLE_CELL = 96, TABLE_LINE = 1300, TABLE_NOTES = 2048 };
@@ -21,14 +21,14 @@ static const char *const table_heads[TABLE_COLUMNS] = {"IWAE, own q", "gain",   
 static void table_number(double value, int decimals, char text[TABLE_CELL])
 {
     char number[ELB_NUMBER_SIZE];
-    elb_html_number(value, decimals, number);
+    elb_number_fixed(value, decimals, number);
     snprintf(text, TABLE_CELL, "%s", isfinite(value) ? number : "-");
 }
 
 static void table_percent(double share, char text[TABLE_CELL])
 {
     char number[ELB_NUMBER_SIZE];
-    elb_html_number(100 * share, 1, number);
+    elb_number_fixed(100 * share, 1, number);
     if (isfinite(share))
         snprintf(text, TABLE_CELL, "%s %%", number);
     else
@@ -39,8 +39,8 @@ static void table_percent(double share, char text[TABLE_CELL])
 static void table_mean(const elb_row_mean *m, bool sign, char text[TABLE_CELL])
 {
     char mean[ELB_NUMBER_SIZE], error[ELB_NUMBER_SIZE];
-    elb_html_number(m->mean, 2, mean);
-    elb_html_number(m->error, 2, error);
+    elb_number_fixed(m->mean, 2, mean);
+    elb_number_fixed(m->error, 2, error);
     if (m->seeds == 0)
         snprintf(text, TABLE_CELL, "-");
     else
@@ -53,7 +53,7 @@ static void table_p(double p, char text[ELB_NUMBER_SIZE])
     if (p < 0.001)
         snprintf(text, ELB_NUMBER_SIZE, "<.001");
     else
-        elb_html_number(p, 3, text);
+        elb_number_fixed(p, 3, text);
 }
 
 static void table_tests(const elb_row_gain *gain, char text[TABLE_CELL])

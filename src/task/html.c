@@ -1,9 +1,6 @@
 /* html.c - what a page is written with. */
 #include "task/html.h"
 
-#include <inttypes.h>
-#include <math.h>
-#include <stdio.h>
 #include <string.h>
 
 /* Bytes of the UTF-8 character at `text`, or 0 when there is none that HTML allows. */
@@ -48,24 +45,5 @@ void elb_html_put_base64(elb_writer *w, const uint8_t *bytes, int64_t size)
         char four[4] = {digits[three >> 18], digits[three >> 12 & 63], digits[three >> 6 & 63], digits[three & 63]};
         for (int k = have + 1; k < 4; k++) four[k] = '=';
         elb_writer_put(w, four, sizeof four);
-    }
-}
-
-void elb_html_number(double value, int decimals, char text[ELB_NUMBER_SIZE])
-{
-    int64_t unit = 1;
-    for (int i = 0; i < decimals; i++) unit *= 10;
-    double scaled = round(fabs(value) * (double)unit);
-    if (!isfinite(value)) {
-        snprintf(text, ELB_NUMBER_SIZE, "\xe2\x80\x93");
-    } else if (scaled > 1e15) {
-        elb_number_format(value, text);
-    } else {
-        int64_t whole = (int64_t)scaled / unit, part = (int64_t)scaled % unit;
-        const char *sign = value < 0 && scaled > 0 ? "-" : "";
-        if (decimals == 0)
-            snprintf(text, ELB_NUMBER_SIZE, "%s%" PRId64, sign, whole);
-        else
-            snprintf(text, ELB_NUMBER_SIZE, "%s%" PRId64 ".%0*" PRId64, sign, whole, decimals, part);
     }
 }

@@ -1,9 +1,8 @@
-/* html.h - what a page is written with: safe text, numbers to read, embedded files. */
+/* html.h - what a page is written with: safe text, embedded files. */
 #ifndef ELB_HTML_H
 #define ELB_HTML_H
 
 #include "base/file.h"
-#include "base/number.h"
 
 /* Nothing here returns a status: a writer remembers its first failure and refuses to commit. */
 
@@ -11,7 +10,5 @@
  * become U+FFFD. Fit for elements and for quoted attributes. */
 void elb_html_put(elb_writer *w, const char *text);
 void elb_html_put_base64(elb_writer *w, const uint8_t *bytes, int64_t size);
-/* "-231.40": so many decimals (0..9), in every locale; a dash for what is not finite. */
-void elb_html_number(double value, int decimals, char text[ELB_NUMBER_SIZE]);
 
 #endif

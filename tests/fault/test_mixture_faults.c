@@ -1,21 +1,15 @@
 /* test_mixture_faults.c - a mixture trained in phases from another run, and the search for its order, with the n-th allocation
  * failing, for every n: ELB_MEMORY and a sentence, and nothing leaked. */
-#include "support.h"
+#include "train_support.h"
 
-#include <stdio.h>
 #include <string.h>
-
-#include <elbow/train.h>
 
 enum { DATA = 4, COUNT = 30 };
 
-static const char *const keys[][2] = {
-    {"model.latent", "2"},           {"model.hidden", "3"},          {"posterior.hidden", "3"},
-    {"likelihood.type", "gaussian"}, {"train.epochs", "3"},          {"train.batch", "20"},
-    {"data.validation", "10"},       {"posterior.type", "mixture"},  {"posterior.order", "2"},
-    {"objective.type", "recmix"},    {"objective.pretrain", "0.34"}, {"objective.recursion", "0.5"},
-    {"posterior.weights", "input"},
-};
+static const char keys[] =
+    "model.latent=2 model.hidden=3 posterior.hidden=3 likelihood.type=gaussian train.epochs=3 "
+    "train.batch=20 data.validation=10 posterior.type=mixture posterior.order=2 "
+    "posterior.weights=input objective.type=recmix objective.pretrain=0.34 objective.recursion=0.5";
 
 typedef struct world {
     fault f;
@@ -28,17 +22,10 @@ static void world_begin(world *w)
 {
     memset(w, 0, sizeof *w);
     w->folder = support_folder_make();
-    FILE *f = fopen(support_path(w->folder, "data.csv"), "w");
-    assert_non_null(f);
-    for (uint64_t i = 0; i < COUNT * DATA; i++)
-        fprintf(f, "%.4f%c", support_number(1, i), i % DATA < DATA - 1 ? ',' : '\n');
-    assert_int_equal(fclose(f), 0);
+    train_noise_write(support_path(w->folder, "data.csv"), COUNT, DATA);
     elb_settings settings = fault_settings(&w->f);
     assert_int_equal(elb_context_create(&settings, &w->c), ELB_OK);
-    assert_int_equal(elb_config_create(w->c, &w->config), ELB_OK);
-    assert_int_equal(elb_config_set(w->config, "data.spec", support_path(w->folder, "data.csv")), ELB_OK);
-    for (size_t i = 0; i < sizeof keys / sizeof keys[0]; i++)
-        assert_int_equal(elb_config_set(w->config, keys[i][0], keys[i][1]), ELB_OK);
+    w->config = train_config(w->c, w->folder, keys);
 }
 
 static void world_end(world *w)

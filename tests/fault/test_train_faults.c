@@ -1,23 +1,18 @@
 /* test_train_faults.c - training with the n-th allocation or the n-th write failing, for every n: a status and a sentence,
  * nothing leaked, every file whole, and the run can go on. */
-#include "support.h"
+#include "train_support.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include <elbow/train.h>
-
 #include "run/safetensors.h"
 
 enum { DATA = 6, COUNT = 40 };
 
-static const char *const keys[][2] = {
-    {"model.latent", "2"},           {"model.hidden", "4"},      {"posterior.hidden", "4"},
-    {"likelihood.type", "gaussian"}, {"train.epochs", "1"},      {"train.batch", "20"},
-    {"data.validation", "10"},       {"train.patience", "3"},    {"train.checkpoint_minutes", "0"},
-    {"objective.type", "iwae"},      {"objective.samples", "3"}, {"optimizer.clip", "5"},
-};
+static const char keys[] = "model.latent=2 model.hidden=4 posterior.hidden=4 likelihood.type=gaussian train.epochs=1 "
+                           "train.batch=20 data.validation=10 train.patience=3 train.checkpoint_minutes=0 "
+                           "objective.type=iwae objective.samples=3 optimizer.clip=5";
 
 typedef struct world {
     fault f;
@@ -26,27 +21,15 @@ typedef struct world {
     char *folder;
 } world;
 
-static void data_write(const char *folder)
-{
-    FILE *f = fopen(support_path(folder, "data.csv"), "w");
-    assert_non_null(f);
-    for (uint64_t i = 0; i < COUNT * DATA; i++)
-        fprintf(f, "%.4f%c", support_number(1, i), i % DATA < DATA - 1 ? ',' : '\n');
-    assert_int_equal(fclose(f), 0);
-}
-
 static void world_begin(world *w, int threads)
 {
     memset(w, 0, sizeof *w);
     w->folder = support_folder_make();
-    data_write(w->folder);
+    train_noise_write(support_path(w->folder, "data.csv"), COUNT, DATA);
     elb_settings settings = fault_settings(&w->f);
     settings.threads = threads;
     assert_int_equal(elb_context_create(&settings, &w->c), ELB_OK);
-    assert_int_equal(elb_config_create(w->c, &w->config), ELB_OK);
-    assert_int_equal(elb_config_set(w->config, "data.spec", support_path(w->folder, "data.csv")), ELB_OK);
-    for (size_t i = 0; i < sizeof keys / sizeof keys[0]; i++)
-        assert_int_equal(elb_config_set(w->config, keys[i][0], keys[i][1]), ELB_OK);
+    w->config = train_config(w->c, w->folder, keys);
 }
 
 static void world_end(world *w)

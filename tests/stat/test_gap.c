@@ -1,50 +1,34 @@
 /* test_gap.c - elbow gap where every gap is known in closed form or by quadrature. */
-#include "support.h"
+#include "world_support.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include <elbow/gap.h>
 
 #include "doctor/oracle.h"
-#include "run/vae.h"
 
 enum { COPIES = 16, SAMPLES = 200000, MANY_SAMPLES = 1000000 };
 
 static const double poor_mean[] = {0.5, 1}, poor_variance[] = {0.3, 0.2};
 
-typedef struct world {
-    elb_context *c;
-    elb_config *config;
-    elb_dataset *data;
-    elb_vae *vae;
-    char *folder;
-} world;
-
-static void set(world *w, const char *key, const char *value)
-{
-    if (elb_config_set(w->config, key, value) != ELB_OK) fail_msg("%s", elb_context_message(w->c));
-}
-
 /* The oracle's datum, many times over, and a VAE that has its decoder. */
-static world world_make(const elb_oracle_facts *f, const char *posterior)
+static world oracle_world(const elb_oracle_facts *f, const char *posterior)
 {
-    world w = {.c = support_context(NULL), .folder = support_folder_make()};
+    char settings[512];
+    snprintf(
+        settings, sizeof settings,
+        "model.latent=%d model.hidden= posterior.hidden= posterior.flow_hidden=8 posterior.type=%s data.binarise=none "
+        "likelihood.type=%s likelihood.variance=fixed likelihood.log_variance=%.17g",
+        (int)f->latent, posterior, f->variance > 0 ? "gaussian" : "bernoulli", f->variance > 0 ? log(f->variance) : 0);
+    elb_context *c = support_context(NULL);
     float x[COPIES * ELB_ORACLE_DATA];
+    elb_dataset *data;
     for (int i = 0; i < COPIES * ELB_ORACLE_DATA; i++) x[i] = (float)f->x[i % ELB_ORACLE_DATA];
-    assert_int_equal(elb_config_create(w.c, &w.config), ELB_OK);
-    set(&w, "model.latent", f->latent == 1 ? "1" : "2");
-    set(&w, "model.hidden", "");
-    set(&w, "posterior.hidden", "");
-    set(&w, "posterior.flow_hidden", "8");
-    set(&w, "posterior.type", posterior);
-    set(&w, "data.binarise", "none");
-    set(&w, "likelihood.type", f->variance > 0 ? "gaussian" : "bernoulli");
-    set(&w, "likelihood.variance", "fixed");
-    set(&w, "likelihood.log_variance", "-0.69314718055994531"); /* of the only one that has a variance: 1/2 */
-    assert_int_equal(elb_dataset_create(w.c, "oracle", COPIES, 1, (int64_t[]){ELB_ORACLE_DATA}, x, &w.data), ELB_OK);
-    if (elb_vae_create(w.config, w.data, &w.vae) != ELB_OK) fail_msg("%s", elb_context_message(w.c));
+    assert_int_equal(elb_dataset_create(c, "oracle", COPIES, 1, (int64_t[]){ELB_ORACLE_DATA}, x, &data), ELB_OK);
+    world w = world_of(c, data, settings);
     elb_model *m = w.vae->model;
     elb_real *weight = elb_params_data(&m->params, m->decoder.layer[0].weight),
              *bias = elb_mlp_output_bias(&m->decoder);
@@ -56,7 +40,7 @@ static world world_make(const elb_oracle_facts *f, const char *posterior)
 }
 
 /* A linear encoder that is the same Gaussian for every x. */
-static void world_encoder(world *w, const double *mean, const double *variance)
+static void oracle_world_encoder(world *w, const double *mean, const double *variance)
 {
     elb_params *p = &w->vae->posterior->params;
     int64_t z = w->vae->model->options.latent;
@@ -68,12 +52,9 @@ static void world_encoder(world *w, const double *mean, const double *variance)
     }
 }
 
-static void world_end(world *w)
+static void oracle_world_end(world *w)
 {
-    elb_vae_destroy(w->vae);
-    elb_dataset_destroy(w->data);
-    elb_config_destroy(w->config);
-    support_folder_remove(w->folder);
+    world_end(w);
     support_context_end(w->c, NULL);
 }
 
@@ -130,27 +111,27 @@ static void test_poor_encoder(void **state)
 {
     (void)state;
     const elb_oracle_facts *f = &elb_oracle_linear_gaussian;
-    world w = world_make(f, "ffg");
+    world w = oracle_world(f, "ffg");
     elb_gap_settings how = usual(&w);
     how.samples = MANY_SAMPLES;
-    world_encoder(&w, poor_mean, poor_variance);
+    oracle_world_encoder(&w, poor_mean, poor_variance);
     elb_gap_result r = gap(&w, &how);
     check_truth(&r, f);
     support_assert_near(r.approximation.mean, 0.004211536365, 1e-3, 0);
     support_assert_near(r.amortisation.mean, 1.568557885887, 1e-3, 0);
     support_assert_near(r.inference.mean, 1.572769422252, 1e-3, 0);
     check_signs(&r);
-    world_end(&w);
+    oracle_world_end(&w);
 }
 
 static void test_wider_families(void **state)
 {
     (void)state;
     const elb_oracle_facts *f = &elb_oracle_linear_gaussian;
-    world w = world_make(f, "ffg");
+    world w = oracle_world(f, "ffg");
     elb_gap_settings how = usual(&w);
     how.full = how.flow = true;
-    world_encoder(&w, poor_mean, poor_variance);
+    oracle_world_encoder(&w, poor_mean, poor_variance);
     elb_gap_result r = gap(&w, &how);
     support_assert_near(r.elbo[ELB_GAP_FULL].mean, f->log_evidence, 1e-3, 0);
     support_assert_near(r.elbo[ELB_GAP_FLOW].mean, f->best_elbo, 0.02, 0); /* nearly: its many weights tremble */
@@ -160,7 +141,7 @@ static void test_wider_families(void **state)
         assert_true(r.converged[part] == 1);
         assert_true(r.agree[part] == 1); /* three starts within 0.05 nats */
     }
-    world_end(&w);
+    oracle_world_end(&w);
 }
 
 /* Where the encoder is the optimum there is nothing to amortise. */
@@ -168,14 +149,14 @@ static void test_best_encoder(void **state)
 {
     (void)state;
     const elb_oracle_facts *f = &elb_oracle_linear_gaussian;
-    world w = world_make(f, "ffg");
+    world w = oracle_world(f, "ffg");
     elb_gap_settings how = usual(&w);
-    world_encoder(&w, f->best_mean, f->best_variance);
+    oracle_world_encoder(&w, f->best_mean, f->best_variance);
     elb_gap_result r = gap(&w, &how);
     support_assert_near(r.amortisation.mean, 0, 1e-3, 0);
     support_assert_near(r.inference.mean, 0.004211536365, 1e-3, 0);
     assert_true(isnan(r.elbo[ELB_GAP_FULL].mean) && isnan(r.elbo[ELB_GAP_FLOW].mean));
-    world_end(&w);
+    oracle_world_end(&w);
 }
 
 /* Three bounds of the same number, of which the greatest is taken. */
@@ -183,12 +164,12 @@ static void test_bounds(void **state)
 {
     (void)state;
     const elb_oracle_facts *f = &elb_oracle_linear_gaussian;
-    world w = world_make(f, "ffg");
+    world w = oracle_world(f, "ffg");
     elb_gap_settings how = usual(&w);
     how.samples = 100;
     how.steps = 100;
     how.anneal = (elb_anneal_settings){.chains = 100, .temperatures = 200, .leapfrog = 10};
-    world_encoder(&w, poor_mean, poor_variance);
+    oracle_world_encoder(&w, poor_mean, poor_variance);
     elb_gap_result r = gap(&w, &how);
     const elb_gap_mean *by[] = {&r.bound[ELB_GAP_ENCODER], &r.bound[ELB_GAP_FFG], &r.bound[ELB_GAP_AIS]};
     for (int i = 0; i < 3; i++) {
@@ -197,7 +178,7 @@ static void test_bounds(void **state)
         assert_true(by[i]->mean < f->log_evidence + 3 * by[i]->standard_error);
     }
     assert_memory_equal(&r.log_p, &r.bound[r.log_p_by], sizeof r.log_p);
-    world_end(&w);
+    oracle_world_end(&w);
 }
 
 /* A model whose own family holds the posterior has no approximation gap. */
@@ -205,14 +186,14 @@ static void test_full(void **state)
 {
     (void)state;
     const elb_oracle_facts *f = &elb_oracle_linear_gaussian;
-    world w = world_make(f, "full");
+    world w = oracle_world(f, "full");
     elb_gap_settings how = usual(&w);
     elb_gap_result r = gap(&w, &how);
     assert_int_equal(r.own, ELB_GAP_FULL);
     support_assert_near(r.bound[ELB_GAP_FULL].mean - r.elbo[ELB_GAP_FULL].mean, 0, 1e-3, 0);
     support_assert_near(r.elbo[ELB_GAP_FULL].mean, f->log_evidence, 1e-3, 0);
     assert_true(r.amortisation.mean > 0.1); /* as it starts, untrained */
-    world_end(&w);
+    oracle_world_end(&w);
 }
 
 /* --- one latent, three bits ------------------------------------------------------------------------------------------ */
@@ -222,14 +203,14 @@ static void test_bernoulli(void **state)
     (void)state;
     const elb_oracle_facts *f = &elb_oracle_bernoulli;
     static const double mean[] = {0}, variance[] = {1};
-    world w = world_make(f, "ffg");
+    world w = oracle_world(f, "ffg");
     elb_gap_settings how = usual(&w);
-    world_encoder(&w, mean, variance);
+    oracle_world_encoder(&w, mean, variance);
     elb_gap_result r = gap(&w, &how);
     check_truth(&r, f);
     support_assert_near(r.approximation.mean, 0.003083836088, 1e-3, 0);
     check_signs(&r);
-    world_end(&w);
+    oracle_world_end(&w);
 }
 
 int main(void)

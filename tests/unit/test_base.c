@@ -336,6 +336,23 @@ static void test_numbers_in_another_locale(void **state)
     setlocale(LC_ALL, "C");
 }
 
+static void test_number_fixed(void **state)
+{
+    (void)state;
+    static const struct {
+        double value;
+        int decimals;
+        const char *text;
+    } cases[] = {{-231.404, 2, "-231.40"},       {0.125, 2, "0.13"},   {-0.001, 2, "0.00"}, {1e-9, 9, "0.000000001"},
+                 {99.999, 2, "100.00"},          {12345, 0, "12345"},  {-0.5, 0, "-1"},     {NAN, 2, "\xe2\x80\x93"},
+                 {-INFINITY, 0, "\xe2\x80\x93"}, {1e300, 2, "1e+300"}, {-2e15, 1, "-2e+15"}};
+    char text[ELB_NUMBER_SIZE];
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        elb_number_fixed(cases[i].value, cases[i].decimals, text);
+        assert_string_equal(text, cases[i].text);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -355,6 +372,7 @@ int main(void)
         cmocka_unit_test(test_arena_without_memory),
         cmocka_unit_test(test_numbers),
         cmocka_unit_test(test_numbers_in_another_locale),
+        cmocka_unit_test(test_number_fixed),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,5 +1,5 @@
 /* test_gap.c - elbow gap and optima: going on where it was stopped, refusals, faults; flows as the datum's own. */
-#include "support.h"
+#include "world_support.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -12,49 +12,26 @@
 #include "infer/inference.h"
 #include "infer/optimum.h"
 #include "run/blocks.h"
-#include "run/vae.h"
 
 enum { SIDE = 4, DATA = SIDE * SIDE, COUNT_OF_DATA = 40 };
 
-typedef struct world {
-    elb_context *c;
-    elb_config *config;
-    elb_dataset *data;
-    elb_vae *vae;
-    char *folder;
-} world;
-
-/* keys: "posterior.type=iaf model.latent=3", over a small one. */
-static world world_make(fault *f, const char *keys)
+/* settings: over a small one. */
+static world small_world(fault *f, const char *settings)
 {
-    char all[512], *rest = NULL;
-    float values[COUNT_OF_DATA * DATA];
-    world w = {.c = support_context(f), .folder = support_folder_make()};
+    char all[512];
     snprintf(all, sizeof all,
              "model.latent=2 model.hidden=8 posterior.hidden=8 posterior.flow_hidden=5 posterior.flow_steps=2 "
              "posterior.order=2 likelihood.type=bernoulli data.binarise=dynamic %s",
-             keys);
-    assert_int_equal(elb_config_create(w.c, &w.config), ELB_OK);
-    for (char *key = strtok_r(all, " ", &rest); key != NULL; key = strtok_r(NULL, " ", &rest)) {
-        char *value = strchr(key, '=');
-        *value++ = '\0';
-        if (elb_config_set(w.config, key, value) != ELB_OK) fail_msg("%s", elb_context_message(w.c));
-    }
-    for (int64_t i = 0; i < COUNT_OF_DATA * DATA; i++) values[i] = (float)(support_number(2, (uint64_t)i) + 1) / 2;
-    assert_int_equal(elb_dataset_create(w.c, "grey noise", COUNT_OF_DATA, 2, (int64_t[]){SIDE, SIDE}, values, &w.data),
-                     ELB_OK);
-    if (elb_vae_create(w.config, w.data, &w.vae) != ELB_OK) fail_msg("%s", elb_context_message(w.c));
+             settings);
+    world w = world_make(support_context(f), COUNT_OF_DATA, 2, (int64_t[]){SIDE, SIDE}, all);
     elb_params *p = &w.vae->model->params; /* a posterior with something to find */
     for (int64_t i = 0; i < p->size; i++) p->data[i] *= 2;
     return w;
 }
 
-static void world_end(world *w, fault *f)
+static void small_world_end(world *w, fault *f)
 {
-    elb_vae_destroy(w->vae);
-    elb_dataset_destroy(w->data);
-    elb_config_destroy(w->config);
-    support_folder_remove(w->folder);
+    world_end(w);
     support_context_end(w->c, f);
 }
 
@@ -101,7 +78,7 @@ static void same_numbers(const elb_gap_result *a, const elb_gap_result *b)
 static void test_resumed(void **state)
 {
     (void)state;
-    world w = world_make(NULL, "");
+    world w = small_world(NULL, "");
     elb_gap_settings how = small(&w), stopped = how;
     elb_gap_result whole, r;
     memset(&whole, 0, sizeof whole);
@@ -127,7 +104,7 @@ static void test_resumed(void **state)
     free(a);
     free(b);
     support_folder_remove(other);
-    world_end(&w, NULL);
+    small_world_end(&w, NULL);
 }
 
 /* --- every family ------------------------------------------------------------------------------------------------------ */
@@ -151,7 +128,7 @@ static void test_families(void **state)
     };
     (void)state;
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-        world w = world_make(NULL, cases[i].keys);
+        world w = small_world(NULL, cases[i].keys);
         elb_gap_settings how = small(&w);
         elb_gap_result r;
         how.limit = 6;
@@ -166,7 +143,7 @@ static void test_families(void **state)
         assert_true(r.amortisation.mean > -0.05);
         assert_true(r.approximation.mean > -0.05);
         support_assert_near(r.inference.mean, r.approximation.mean + r.amortisation.mean, 1e-9, 0);
-        world_end(&w, NULL);
+        small_world_end(&w, NULL);
     }
 }
 
@@ -196,14 +173,14 @@ static void test_localised(void **state)
                                        "posterior.type=aux_flow posterior.flow_form=affine posterior.flow_hidden="};
     (void)state;
     for (size_t i = 0; i < sizeof keys / sizeof *keys; i++) {
-        world w = world_make(NULL, keys[i]);
+        world w = small_world(NULL, keys[i]);
         elb_params *p = &w.vae->posterior->params;
         for (int64_t k = 0; k < p->size; k++) /* not so large that exponentials of exponentials overflow */
             p->data[k] = (elb_real)(0.4 * (double)p->data[k] + 0.1 * support_number(8, (uint64_t)k));
         elb_importance_result shared = weigh(&w, ELB_REFINE_OWN), own = weigh(&w, ELB_REFINE_FLOW);
         support_assert_near(own.elbo, shared.elbo, 1e-3, 1e-5);
         support_assert_near(own.log_likelihood, shared.log_likelihood, 1e-3, 1e-5);
-        world_end(&w, NULL);
+        small_world_end(&w, NULL);
     }
 }
 
@@ -213,12 +190,12 @@ static void test_from_moments(void **state)
     static const char *const forms[] = {"", "posterior.flow_form=affine"};
     (void)state;
     for (int i = 0; i < 2; i++) {
-        world w = world_make(NULL, forms[i]);
+        world w = small_world(NULL, forms[i]);
         elb_importance_result ffg = weigh(&w, ELB_REFINE_FFG);
         support_assert_near(weigh(&w, ELB_REFINE_FULL).elbo, ffg.elbo, 1e-3, 1e-5);
         elb_importance_result flow = weigh(&w, ELB_REFINE_FLOW); /* its KL is by samples */
         support_assert_near(flow.log_likelihood, ffg.log_likelihood, 1e-3, 1e-5);
-        world_end(&w, NULL);
+        small_world_end(&w, NULL);
     }
 }
 
@@ -234,7 +211,7 @@ static void refused(world *w, elb_gap_settings how, elb_status status, const cha
 static void test_refusals(void **state)
 {
     (void)state;
-    world w = world_make(NULL, "model.latent=3");
+    world w = small_world(NULL, "model.latent=3");
     elb_gap_settings good = small(&w), how;
     how = good, how.folder = "";
     refused(&w, how, ELB_USAGE, "need a folder");
@@ -262,7 +239,7 @@ static void test_refusals(void **state)
     elb_gap_set set = {ELB_PART_TEST, w.data};
     assert_int_equal(elb_gap_picture(w.vae, &set, NULL, 0, &good), ELB_MODEL);
     support_assert_message(w.c, "2 latent numbers, and this one has 3");
-    world_end(&w, NULL);
+    small_world_end(&w, NULL);
 }
 
 /* The n-th allocation fails, and the n-th write. */
@@ -271,7 +248,7 @@ static void check_faults(bool writes, bool picture)
     elb_status status = ELB_MEMORY;
     for (int64_t n = 1; status != ELB_OK; n += n < 40 ? 1 : n / 8) {
         fault f;
-        world w = world_make(&f, "");
+        world w = small_world(&f, "");
         elb_gap_settings how = small(&w);
         elb_gap_set set = {ELB_PART_TEST, w.data};
         elb_gap_result r;
@@ -284,7 +261,7 @@ static void check_faults(bool writes, bool picture)
         status = picture ? elb_gap_picture(w.vae, &set, NULL, 0, &how) : gap(&w, &how, &r);
         if (status != ELB_OK) assert_int_equal(status, writes ? ELB_FAILURE : ELB_MEMORY);
         f.write_countdown = f.alloc_countdown = 0;
-        world_end(&w, &f);
+        small_world_end(&w, &f);
         assert_true(n < 1000000);
     }
 }
