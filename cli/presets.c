@@ -14,7 +14,7 @@ static elb_status presets_list(cli *c)
 {
     json_t *list = json_array();
     for (const elb_preset *p = elb_presets(); p->name; p++) {
-        if (!c->common.json) printf("%-16s %s\n", p->name, p->help);
+        if (!c->common.json) printf("%-30s %s\n", p->name, p->help);
         json_array_append_new(list, presets_pack(p));
     }
     if (c->common.json) return cli_print_json(c, json_pack("{s:o}", "presets", list), JSON_INDENT(2));

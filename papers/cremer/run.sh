@@ -15,9 +15,6 @@
 # ELBOW_RUNS (default runs/cremer), ELBOW_EPOCHS (default 3280, as published; annealing and step sizes scale with it),
 # ELBOW_LIMIT (data of each part, default 100), ELBOW_OPTIONS (added to train and gap, such as "--threads 2"), ELBOW_TRAIN and
 # ELBOW_GAP (added to one of them, such as "--temperatures 10000 --chains 100", which are the published ones).
-#
-# Not found in the sources, and so our choice: that MNIST's 60 000 images are binarised once, by chance; the output bias, which starts at
-# the data's mean; the KL in closed form; weights as Glorot & Bengio 2010.
 set -eu
 cd "$(dirname "$0")/../.."
 here=papers/cremer
@@ -28,10 +25,10 @@ epochs=${ELBOW_EPOCHS:-3280}
 limit=${ELBOW_LIMIT:-100}
 sides="decoder-0 decoder-2 decoder-4 encoder-small-ffg encoder-small-flow encoder-regular-ffg encoder-regular-flow"
 
-# train RUN EPOCHS KEY=VALUE...: goes on with a run that is there; nothing to do where so many epochs are done
+# train RUN EPOCHS PRESET KEY=VALUE...: goes on with a run that is there; nothing to do where so many epochs are done
 train() {
-    run=$1 until=$2
-    shift 2
+    run=$1 until=$2 preset=$3
+    shift 3
     [ ! -e "$run/trained-$until" ] || return 0
     if [ -e "$run/state.safetensors" ]; then
         # shellcheck disable=SC2086 # options are words
@@ -42,7 +39,7 @@ train() {
             shift
         done
         # shellcheck disable=SC2086
-        "$elbow" train --out "$run" --set train.epochs="$until" "$@" $options ${ELBOW_TRAIN:-}
+        "$elbow" train --preset "$preset" --out "$run" --set train.epochs="$until" "$@" $options ${ELBOW_TRAIN:-}
     fi
     touch "$run/trained-$until"
 }
@@ -54,42 +51,22 @@ gap() {
     "$elbow" gap "$1" --out "$2" --limit "$limit" --optima flow $options ${ELBOW_GAP:-}
 }
 
-# Runs `train` on what a set of images, a family of q and the widths of the encoder's hidden layers say.
-# model RUN IMAGES FAMILY HIDDEN KEY=VALUE...
+# Runs `train` on the images of a preset, with the preset's settings.
+# model RUN EPOCHS PRESET KEY=VALUE...
 model() {
-    run=$1 images=$2 family=$3 hidden=$4
-    shift 4
-    case $images in
-    mnist) set -- data.spec=mnist data.binarise=static "$@" ;;
-    fashion) set -- data.spec=fashion-mnist data.binarise=threshold data.threshold=0.5 data.validation=5000 "$@" ;;
+    run=$1 until=$2 preset=$3
+    shift 3
+    case $preset in
+    mnist-*) set -- data.spec=mnist "$@" ;;
+    fashion-*) set -- data.spec=fashion-mnist "$@" ;;
     esac
-    case $family in
-    ffg) set -- posterior.type=ffg "$@" ;;
-    flow)
-        set -- posterior.type=aux_flow posterior.flow_steps=2 posterior.flow_hidden=200 posterior.flow_form=gated \
-            posterior.flow_context=encoder "$@"
-        ;;
-    esac
-    train "$run" "$epochs" model.latent=50 model.hidden=200,200 model.activation=elu likelihood.type=bernoulli \
-        posterior.hidden="$hidden" posterior.activation=elu objective.type=elbo objective.samples=1 \
-        optimizer.type=adam optimizer.rate=0.001 optimizer.epsilon=0.0001 schedule.type=iwae \
-        schedule.reset_moments=true train.batch=100 train.output_bias=true "$@"
+    train "$run" "$until" "cremer-$preset" "$@"
 }
 
-# beta grows from 0 to 1 in 400 of 3280 epochs
-annealing() {
-    echo "objective.warmup=entropy objective.warmup_epochs=$(awk "BEGIN { print 400 * $epochs / 3280 }")"
-}
-
-# column IMAGES-ENCODER-FAMILY
+# A column of Table 1: its preset. beta grows from 0 to 1 in 400 of 3280 epochs.
 column() {
-    images=${1%%-*} family=${1##*-} anneal=$(annealing) hidden=200,200
-    case $1 in
-    *-large-*) hidden=500,500 ;;
-    *-noanneal-*) anneal=objective.warmup=none ;;
-    esac
-    # shellcheck disable=SC2086 # keys are words
-    model "$runs/$1-$epochs" "$images" "$family" "$hidden" $anneal
+    model "$runs/$1-$epochs" "$epochs" "$1" \
+        objective.warmup_epochs="$(awk "BEGIN { print 400 * $epochs / 3280 }")"
 }
 
 # Tanh and batches of 20, as in the published code of these two.
@@ -99,7 +76,7 @@ decoder() {
     decoder-2) hidden=200,200 ;;
     decoder-4) hidden=200,200,200,200 ;;
     esac
-    model "$runs/$1-$epochs" mnist ffg 200,200 model.hidden="$hidden" model.activation=tanh \
+    model "$runs/$1-$epochs" "$epochs" mnist-noanneal-ffg model.hidden="$hidden" model.activation=tanh \
         posterior.activation=tanh train.batch=20
 }
 
@@ -107,8 +84,8 @@ encoder() {
     column mnist-regular-ffg
     hidden=200,200
     case $1 in *-small-*) hidden= ;; esac
-    model "$runs/$1-$epochs" mnist "${1##*-}" "$hidden" train.from="$runs/mnist-regular-ffg-$epochs" \
-        train.encoder_only=true
+    model "$runs/$1-$epochs" "$epochs" "mnist-noanneal-${1##*-}" posterior.hidden="$hidden" \
+        train.from="$runs/mnist-regular-ffg-$epochs" train.encoder_only=true
 }
 
 # The epochs after which gaps are taken.
@@ -120,9 +97,7 @@ moments() {
 training() {
     run=$runs/training-$epochs
     for until in $(moments); do
-        train "$run" "$until" data.spec=mnist data.binarise=static model.latent=50 model.hidden=200,200 \
-            model.activation=elu likelihood.type=bernoulli posterior.type=ffg posterior.hidden=200,200 \
-            posterior.activation=elu optimizer.rate=0.001 optimizer.epsilon=0.0001 train.batch=100
+        model "$run" "$until" mnist-noanneal-ffg schedule.type=constant
         gap "$run" "$run/gap-$until"
     done
 }
