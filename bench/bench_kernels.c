@@ -161,7 +161,7 @@ static int bench_rows(void)
     return 0;
 }
 
-/* --- matrix products ------------------------------------------------------------------------------------------------ */
+/* --- matrix products ---------------------------------------------------------------------------------------------- */
 
 typedef struct product_call {
     const elb_kernels *table;
@@ -228,7 +228,7 @@ static int bench_products(void)
     return 0;
 }
 
-/* --- peak: twelve independent chains of fused multiply-adds ------------------------------------------------------ */
+/* --- peak: twelve independent chains of fused multiply-adds ------------------------------------------------------- */
 
 #if ELB_HAS_VECTOR_TABLES
 enum { CHAINS = 12, LINKS = 1000 };

@@ -98,7 +98,7 @@ static elb_status bench_configure(cli *c, const bench_options *o, elb_config *co
     return open ? elb_config_set(config, "data.binarise", "dynamic") : ELB_OK;
 }
 
-/* --- the table -------------------------------------------------------------------------------------------------- */
+/* --- the table ---------------------------------------------------------------------------------------------------- */
 
 typedef struct bench_case {
     elb_bench_task task;
@@ -188,7 +188,7 @@ static elb_status bench_all(cli *c, const bench_options *o, const elb_config *co
     return status;
 }
 
-/* --- the worker ------------------------------------------------------------------------------------------------- */
+/* --- the worker --------------------------------------------------------------------------------------------------- */
 
 static int64_t bench_number(const json_t *request, const char *key, int64_t fallback)
 {
@@ -275,7 +275,7 @@ static elb_status bench_work(cli *c, const bench_options *o)
     return status;
 }
 
-/* --- the verb --------------------------------------------------------------------------------------------------- */
+/* --- the verb ----------------------------------------------------------------------------------------------------- */
 
 static elb_status bench_run(cli *c, const void *values)
 {

@@ -92,7 +92,7 @@ static const cli_option compare_table[] = {
     {.name = NULL},
 };
 
-/* --- the plan --------------------------------------------------------------------------------------------------- */
+/* --- the plan ----------------------------------------------------------------------------------------------------- */
 
 static elb_status compare_add_presets(cli *c, const char *list, elb_plan *plan)
 {
@@ -144,7 +144,7 @@ static elb_status compare_fill(cli *c, const compare_options *o, elb_plan *plan)
     return cli_set_keys(c, &o->set, compare_share, plan);
 }
 
-/* --- the result ------------------------------------------------------------------------------------------------- */
+/* --- the result --------------------------------------------------------------------------------------------------- */
 
 static elb_status compare_go(cli *c, const compare_options *o, const elb_plan *plan)
 {

@@ -28,7 +28,7 @@ static void completion_presets(void)
     for (const elb_preset *p = elb_presets(); p->name; p++) printf("%s%s", p == elb_presets() ? "" : " ", p->name);
 }
 
-/* --- bash ------------------------------------------------------------------------------------------------------- */
+/* --- bash --------------------------------------------------------------------------------------------------------- */
 
 /* An assignment to COMPREPLY, for an option's value or a verb's argument. */
 static void completion_bash_reply(cli_words words, const char *const *choices)
@@ -77,7 +77,7 @@ static void completion_bash(void)
     puts("    esac\n}\ncomplete -o filenames -F _elbow elbow");
 }
 
-/* --- zsh -------------------------------------------------------------------------------------------------------- */
+/* --- zsh ---------------------------------------------------------------------------------------------------------- */
 
 /* Inside single quotes and square brackets. */
 static void completion_zsh_text(const char *text)
@@ -156,7 +156,7 @@ static void completion_zsh(void)
          "fi");
 }
 
-/* --- the verb --------------------------------------------------------------------------------------------------- */
+/* --- the verb ----------------------------------------------------------------------------------------------------- */
 
 static elb_status completion_run(cli *c, const void *values)
 {

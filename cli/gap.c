@@ -103,7 +103,7 @@ static const cli_option gap_table[] = {
 
 #define GAP_TOLERANCE 0.01 /* nats in 50 steps */
 
-/* --- what is asked for --------------------------------------------------------------------------------------------- */
+/* --- what is asked for -------------------------------------------------------------------------------------------- */
 
 static elb_status gap_optima(cli *c, const char *list, elb_gap_settings *s)
 {
@@ -140,7 +140,7 @@ static elb_status gap_settings(cli *c, const gap_options *o, const elb_vae *vae,
     return cli_seed(c, elb_vae_config(vae), &s->seed);
 }
 
-/* --- data ---------------------------------------------------------------------------------------------------------- */
+/* --- data --------------------------------------------------------------------------------------------------------- */
 
 typedef struct gap_data {
     int count;
@@ -156,7 +156,8 @@ static elb_status gap_open_part(const elb_vae *vae, elb_part part, gap_data *d)
     return ELB_OK;
 }
 
-/* The part that is named; else of other data all; else what the model was trained on, and its test part where there is one. */
+/* The part that is named; else of other data all; else what the model was trained on, and its test
+ * part where there is one. */
 static elb_status gap_open(cli *c, const gap_options *o, elb_vae *vae, gap_data *d)
 {
     bool foreign;
@@ -180,7 +181,7 @@ static elb_status gap_check(cli *c, const gap_options *o, const gap_data *d)
     return ELB_OK;
 }
 
-/* --- the work ------------------------------------------------------------------------------------------------------ */
+/* --- the work ----------------------------------------------------------------------------------------------------- */
 
 static elb_status gap_go(cli *c, const gap_options *o, elb_vae *vae, const gap_data *d, const char *folder)
 {
@@ -201,7 +202,7 @@ static elb_status gap_go(cli *c, const gap_options *o, elb_vae *vae, const gap_d
     return status;
 }
 
-/* --- pictures ------------------------------------------------------------------------------------------------------ */
+/* --- pictures ----------------------------------------------------------------------------------------------------- */
 
 enum { GAP_INDICES_MOST = 16 };
 

@@ -75,7 +75,7 @@ static const cli_option refine_table[] = {
     {.name = NULL},
 };
 
-/* --- what is printed ------------------------------------------------------------------------------------------------- */
+/* --- what is printed ---------------------------------------------------------------------------------------------- */
 
 /* What a run was asked and what came of it. */
 typedef struct infer_report {
@@ -184,7 +184,7 @@ static elb_status infer_print_json(cli *c, const infer_report *r, bool ladder)
     return cli_print_json(c, o, JSON_INDENT(2) | JSON_REAL_PRECISION(17));
 }
 
-/* --- the two --------------------------------------------------------------------------------------------------------- */
+/* --- the two ------------------------------------------------------------------------------------------------------ */
 
 static elb_status infer_data(cli *c, const infer_options *o, elb_vae *vae, const elb_dataset *dataset, bool ladder)
 {

@@ -24,7 +24,7 @@ static const cli_option inspect_table[] = {
     {.name = NULL},
 };
 
-/* --- layout ----------------------------------------------------------------------------------------------------- */
+/* --- layout ------------------------------------------------------------------------------------------------------- */
 
 static void inspect_put_scalar(const json_t *value)
 {
@@ -89,7 +89,7 @@ static void inspect_put(json_t *object)
     }
 }
 
-/* --- data ------------------------------------------------------------------------------------------------------- */
+/* --- data --------------------------------------------------------------------------------------------------------- */
 
 static void inspect_facts(json_t *o, const elb_dataset *d)
 {
@@ -151,7 +151,7 @@ static elb_status inspect_data(cli *c, const inspect_options *options, json_t *o
     return status;
 }
 
-/* --- models and runs -------------------------------------------------------------------------------------------- */
+/* --- models and runs ---------------------------------------------------------------------------------------------- */
 
 static void inspect_parameter(void *user, const char *name, int rank, const int64_t *shape)
 {
@@ -288,7 +288,7 @@ static elb_status inspect_run_folder(cli *c, json_t *o)
     return inspect_model(c, o);
 }
 
-/* --- the verb --------------------------------------------------------------------------------------------------- */
+/* --- the verb ----------------------------------------------------------------------------------------------------- */
 
 static bool inspect_holds(const char *folder, const char *name)
 {

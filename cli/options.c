@@ -101,7 +101,7 @@ void cli_option_range(const cli_option *o, char *text, size_t size)
     }
 }
 
-/* --- values ----------------------------------------------------------------------------------------------------- */
+/* --- values ------------------------------------------------------------------------------------------------------- */
 
 typedef struct options_job {
     const cli_verb *verb;
@@ -176,7 +176,7 @@ static bool options_reset(options_job *j)
     return true;
 }
 
-/* --- words ------------------------------------------------------------------------------------------------------ */
+/* --- words -------------------------------------------------------------------------------------------------------- */
 
 static const cli_option *options_find(const cli_verb *verb, const char *name, size_t length)
 {

@@ -44,7 +44,7 @@ void cli_hint(cli *c, const char *format, ...)
     va_end(list);
 }
 
-/* --- results ---------------------------------------------------------------------------------------------------- */
+/* --- results ------------------------------------------------------------------------------------------------------ */
 
 elb_status cli_print_json(cli *c, json_t *object, size_t flags)
 {
@@ -88,7 +88,7 @@ double cli_bits_per_dim(double nats, int64_t size)
     return -nats / ((double)size * log(2));
 }
 
-/* --- shared by several verbs ------------------------------------------------------------------------------------ */
+/* --- shared by several verbs -------------------------------------------------------------------------------------- */
 
 elb_status cli_set_keys(cli *c, const cli_list *list,
                         elb_status (*set)(void *target, const char *key, const char *value), void *target)

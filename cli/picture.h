@@ -39,7 +39,8 @@ typedef struct cli_picture {
         .help = "Draw x from p(x|z) instead of showing its mean."                                                      \
     }
 
-/* Fills in what the options say; *made, which settings->png may point to, is to be freed. `name` is the picture's own. */
+/* Fills in what the options say; *made, which settings->png may point to, is to be freed. `name`
+ * is the picture's own. */
 elb_status cli_picture_settings(cli *c, const cli_picture *picture, const char *name, const elb_config *config,
                                 elb_picture_settings *settings, char **made);
 /* Says what was written. */

@@ -57,7 +57,7 @@ static const cli_option train_table[] = {
     {.name = NULL},
 };
 
-/* --- the configuration ------------------------------------------------------------------------------------------ */
+/* --- the configuration -------------------------------------------------------------------------------------------- */
 
 /* Later ones win: what the run was started with or the defaults, preset, file, --data and --seed, --set. */
 static elb_status train_fill(cli *c, const train_options *o, elb_config *config)
@@ -93,7 +93,7 @@ static elb_status train_print_config(const elb_config *config, elb_context *cont
     return ELB_OK;
 }
 
-/* --- the result ------------------------------------------------------------------------------------------------- */
+/* --- the result --------------------------------------------------------------------------------------------------- */
 
 typedef struct train_size {
     int64_t data, latent, parameters;
@@ -150,7 +150,7 @@ static elb_status train_print_json(cli *c, const char *folder, const elb_train_r
     return cli_print_json(c, o, JSON_INDENT(2));
 }
 
-/* --- the verb --------------------------------------------------------------------------------------------------- */
+/* --- the verb ----------------------------------------------------------------------------------------------------- */
 
 static elb_status train_go(cli *c, const train_options *o, const elb_config *config)
 {

@@ -1,5 +1,6 @@
-/* fixture_support.h - what each test of a file begins with: a context whose memory and writes can be told to fail, and an
- * empty folder. A test named with FIXTURE_TEST finds them here and leaves them to be put away, also when it fails. */
+/* fixture_support.h - what each test of a file begins with: a context whose memory and writes can be told
+ * to fail, and an empty folder. A test named with FIXTURE_TEST finds them here and leaves them to be put
+ * away, also when it fails. */
 #ifndef ELB_TEST_FIXTURE_SUPPORT_H
 #define ELB_TEST_FIXTURE_SUPPORT_H
 

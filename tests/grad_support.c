@@ -35,7 +35,7 @@ static elb_context *grad_contexts[2]; /* of 1 and of 3 threads */
 /* Of each, without and with fixed rows; used over and over: what was in their memory must not matter. */
 static elb_tape *grad_tapes[2][2];
 
-/* --- shapes -------------------------------------------------------------------------------------------------------- */
+/* --- shapes ------------------------------------------------------------------------------------------------------- */
 
 int64_t grad_count(const grad_input *in)
 {
@@ -78,7 +78,7 @@ double grad_derivative(double (*f)(void *user, double step), void *user, double 
     return (4 * narrow - wide) / 3;
 }
 
-/* --- whether every op was seen ------------------------------------------------------------------------------------- */
+/* --- whether every op was seen ------------------------------------------------------------------------------------ */
 
 /* The file with the cases of ops whose name holds the word; of all others the file is test_ops.c or test_dist_ops.c. */
 static const char *const grad_homes[][2] = {
@@ -121,7 +121,7 @@ void grad_assert_all_seen(const elb_op *const *ops, const char *file)
     }
 }
 
-/* --- recording ----------------------------------------------------------------------------------------------------- */
+/* --- recording ---------------------------------------------------------------------------------------------------- */
 
 /* Between low and high, but not nearer to 0 than `gap`. */
 static elb_real *grad_numbers(int64_t n, double low, double high, double gap, uint64_t seed)
@@ -232,7 +232,7 @@ static void grad_execute(grad_run *r, bool reverse)
         fail_msg("the run failed: %s", elb_context_message(r->context));
 }
 
-/* --- comparing ----------------------------------------------------------------------------------------------------- */
+/* --- comparing ---------------------------------------------------------------------------------------------------- */
 
 /* Element i of the result. */
 static double grad_plain(const grad_run *r, int64_t i)
@@ -334,7 +334,7 @@ static void grad_same_bits(const grad_run *a, const grad_run *b)
             assert_memory_equal(a->grad[k], b->grad[k], (size_t)grad_count(&a->c->in[k]) * sizeof(elb_real));
 }
 
-/* --- every way ----------------------------------------------------------------------------------------------------- */
+/* --- every way ---------------------------------------------------------------------------------------------------- */
 
 static void grad_check_way(const grad_case *c, grad_way way)
 {

@@ -15,8 +15,8 @@ typedef struct world {
     char *folder; /* empty */
 } world;
 
-/* n data of grey noise in [0,1] of that shape, "grey noise" by name, datum i with the label i modulo 10; a VAE as it begins.
- * settings: see support_configure. */
+/* n data of grey noise in [0,1] of that shape, "grey noise" by name, datum i with the label i modulo 10; a VAE as it
+ * begins. settings: see support_configure. */
 world world_make(elb_context *c, int64_t n, int rank, const int64_t *shape, const char *settings);
 /* The same with other data, which are taken over. */
 world world_of(elb_context *c, elb_dataset *data, const char *settings);

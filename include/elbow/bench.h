@@ -11,7 +11,7 @@ typedef enum elb_bench_task {
     ELB_BENCH_ENCODE, /* q(z|x) of a batch */
     ELB_BENCH_IWAE,   /* the log-likelihood of one image by `samples` samples */
     ELB_BENCH_SVI,    /* `samples` Adam steps on lambda for a batch, decoder frozen */
-    ELB_BENCH_AIS, /* one temperature of AIS with 10 leapfrog steps: `samples` chains for each of a batch, from the prior */
+    ELB_BENCH_AIS, /* one temperature of AIS, 10 leapfrog steps, `samples` chains from the prior for each of a batch */
     ELB_BENCH_RANDOM /* only the random numbers of a training step: binarisation and noise */
 } elb_bench_task;
 

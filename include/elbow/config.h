@@ -11,9 +11,9 @@ typedef struct elb_config elb_config;
 /* All defaults: the standard VAE of Burda et al. 2016, 784-200-200-50, tanh. */
 ELB_API elb_status elb_config_create(elb_context *c, elb_config **config);
 ELB_API void elb_config_destroy(elb_config *config);
-/* A YAML file over what is set already: sections, each with keys that have one value or one list. At most 1 MB; aliases,
- * tags, repeated keys and a second document are refused. ELB_USAGE names file, line and key; ELB_FAILURE for a file that
- * cannot be read. On failure nothing changes. */
+/* A YAML file over what is set already: sections, each with keys that have one value or one list. At most 1 MB;
+ * aliases, tags, repeated keys and a second document are refused. ELB_USAGE names file, line and key; ELB_FAILURE for a
+ * file that cannot be read. On failure nothing changes. */
 ELB_API elb_status elb_config_load(elb_config *config, const char *path);
 /* The same from memory; `name` stands for the file in messages. */
 ELB_API elb_status elb_config_parse(elb_config *config, const char *name, const char *text, int64_t size);

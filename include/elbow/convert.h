@@ -21,13 +21,13 @@ typedef struct elb_conversion {
     double difference; /* the largest found, as a part of the number (of 1 nat, where it is smaller) */
 } elb_conversion;
 
-/* Reads weights by the map, computes the map's check again, and writes the model, with its configuration, where `out` says.
- * Errors: ELB_USAGE (what the map says is wrong, or not in the file), ELB_MODEL (not a safetensors file; the check failed,
- * and nothing is written), ELB_FAILURE, ELB_NUMERIC, ELB_MEMORY. */
+/* Reads weights by the map, computes the map's check again, and writes the model, with its configuration, where `out`
+ * says. Errors: ELB_USAGE (what the map says is wrong, or not in the file), ELB_MODEL (not a safetensors file; the
+ * check failed, and nothing is written), ELB_FAILURE, ELB_NUMERIC, ELB_MEMORY. */
 ELB_API elb_status elb_convert(elb_context *c, const elb_convert_settings *settings, elb_conversion *result);
 
-/* A map for the file to begin with, guessed from the names and shapes of its tensors; what names and shapes do not tell is
- * marked. The caller frees it with elb_text_free. Errors: ELB_FAILURE, ELB_MODEL, ELB_MEMORY. */
+/* A map for the file to begin with, guessed from the names and shapes of its tensors; what names and shapes do not tell
+ * is marked. The caller frees it with elb_text_free. Errors: ELB_FAILURE, ELB_MODEL, ELB_MEMORY. */
 ELB_API elb_status elb_convert_guess(elb_context *c, const char *weights, char **yaml);
 
 /* Calls visit for every tensor of any safetensors file, in the file's order; dtype as in the file, such as "F32". *own:

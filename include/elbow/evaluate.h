@@ -12,7 +12,7 @@ typedef enum elb_estimator {
     ELB_ESTIMATE_ELBO, /* E_q[log p(x|z)] - KL(q||p), K samples averaged */
     ELB_ESTIMATE_IWAE, /* log 1/K sum_k p(x,z_k)/q(z_k|x) */
     ELB_ESTIMATE_AIS,  /* annealed importance sampling: a lower bound in the mean, free of q unless it starts there */
-    ELB_ESTIMATE_BDMC /* AIS on data drawn from the model, between a lower and an upper bound: tells how far it is off */
+    ELB_ESTIMATE_BDMC  /* AIS on data drawn from the model, between a lower and an upper bound: how far it is off */
 } elb_estimator;
 
 /* BDMC's upper less lower bound, in nats, up to which AIS by these settings counts as converged. */
@@ -36,9 +36,9 @@ typedef struct elb_evaluate_settings {
     int64_t batch; /* data in flight, fewer where they take too much memory; 0: the default. The result does not depend
                     * on it. */
     uint64_t seed; /* of the noise; at most INT64_MAX */
-    /* .npz or .csv for every datum's index, label (where there are any), and by estimator: elbo, iwae (both, whichever was
-     * asked for), ess, k_hat; ais, ais_error, ess, acceptance, step; lower, lower_error, lower_ess, acceptance, step, upper,
-     * upper_error, upper_ess. NULL: none. */
+    /* .npz or .csv for every datum's index, label (where there are any), and by estimator: elbo, iwae (both, whichever
+     * was asked for), ess, k_hat; ais, ais_error, ess, acceptance, step; lower, lower_error, lower_ess, acceptance,
+     * step, upper, upper_error, upper_ess. NULL: none. */
     const char *per_datum;
     /* A file for the data done so far: the same evaluation, started again, goes on from it, and removes it at its end.
      * NULL: none. */
@@ -78,8 +78,8 @@ typedef struct elb_evaluation {
 ELB_API elb_status elb_evaluate(elb_vae *vae, const elb_dataset *dataset, const elb_evaluate_settings *settings,
                                 elb_evaluation *result);
 ELB_API const char *elb_estimator_name(elb_estimator estimator); /* "elbo", "iwae", ... */
-/* One JSON object, as `elbow eval --json` prints it: log_likelihood_nats, standard_error, bits_per_dim, estimator,
- * n, seed, binarisation, data, unit, and what belongs to the estimator (docs/files.md). dataset: as evaluated. The caller
+/* One JSON object, as `elbow eval --json` prints it: log_likelihood_nats, standard_error, bits_per_dim, estimator, n,
+ * seed, binarisation, data, unit, and what belongs to the estimator (docs/files.md). dataset: as evaluated. The caller
  * frees it with elb_text_free. */
 ELB_API elb_status elb_evaluation_json(const elb_vae *vae, const elb_dataset *dataset, const elb_evaluation *e,
                                        char **json);

@@ -66,15 +66,15 @@ typedef struct elb_gap_result {
 } elb_gap_result;
 
 /* Works out results[count], one per set, and writes into the folder: gap.json; gap-<set>.npz and .csv with every datum;
- * gap.svg and .png, the gaps as bars; worst-<set>.png, the data with the largest gaps where data are images. What is done is
- * kept in the folder while it works: stopped, the same call goes on from there. *text, to be freed with elb_text_free, is the
- * result as a table with a paragraph of advice; it may be NULL.
+ * gap.svg and .png, the gaps as bars; worst-<set>.png, the data with the largest gaps where data are images. What is
+ * done is kept in the folder while it works: stopped, the same call goes on from there. *text, to be freed with
+ * elb_text_free, is the result as a table with a paragraph of advice; it may be NULL.
  * Errors: ELB_MODEL, ELB_DATA, ELB_USAGE, ELB_NUMERIC, ELB_FAILURE, ELB_MEMORY; what `progress` returned. */
 ELB_API elb_status elb_gap(elb_vae *vae, const elb_gap_set *sets, int count, const elb_gap_settings *settings,
                            elb_gap_result *results, char **text);
-/* picture.svg and .png in the folder: for a model with two latent numbers p(z|x) of some data, a row each, and beside it q(z|x)
- * as trained and the best ones. index[count]: which; count 0 chooses, among the first settings->limit, the datum with the
- * largest amortisation gap and the one with the largest approximation gap, of diagonal Gaussians.
+/* picture.svg and .png in the folder: for a model with two latent numbers p(z|x) of some data, a row each, and beside
+ * it q(z|x) as trained and the best ones. index[count]: which; count 0 chooses, among the first settings->limit, the
+ * datum with the largest amortisation gap and the one with the largest approximation gap, of diagonal Gaussians.
  * Errors: as elb_gap; ELB_MODEL (another number of latent numbers). */
 ELB_API elb_status elb_gap_picture(elb_vae *vae, const elb_gap_set *set, const int64_t *index, int64_t count,
                                    const elb_gap_settings *settings);

@@ -46,14 +46,14 @@ typedef struct elb_infer_result {
     elb_infer_rung rung[ELB_INFER_RUNGS_MAX]; /* the last one is what was asked for */
 } elb_infer_result;
 
-/* The dataset is scaled as it says and binarised as the VAE's configuration says (with the configuration's seed). Memory
- * does not grow with the number of data; the table appears whole or not at all.
- * Errors: ELB_MODEL, ELB_DATA (data that do not fit), ELB_USAGE, ELB_NUMERIC, ELB_FAILURE, ELB_MEMORY; what `progress`
- * returned. */
+/* The dataset is scaled as it says and binarised as the VAE's configuration says (with the configuration's seed).
+ * Memory does not grow with the number of data; the table appears whole or not at all.
+ * Errors: ELB_MODEL, ELB_DATA (data that do not fit), ELB_USAGE, ELB_NUMERIC, ELB_FAILURE, ELB_MEMORY;
+ * what `progress` returned. */
 ELB_API elb_status elb_infer(elb_vae *vae, const elb_dataset *dataset, const elb_infer_settings *settings,
                              elb_infer_result *result);
-/* Seconds that inference takes per datum when `batch` data come at a time: the median of at most 201 calls in about half a
- * second, after some to warm up; every call has other data, the first again after the last. What is timed goes
+/* Seconds that inference takes per datum when `batch` data come at a time: the median of at most 201 calls in about
+ * half a second, after some to warm up; every call has other data, the first again after the last. What is timed goes
  * from data in memory to lambda and one draw of z with its log q. Errors: as elb_infer. */
 ELB_API elb_status elb_infer_time(elb_vae *vae, const elb_dataset *dataset, int64_t batch, uint64_t seed,
                                   double *seconds_per_datum);

@@ -27,8 +27,8 @@ typedef struct elb_progress {
 } elb_progress;
 
 /* Called from the thread that does the work, at most some ten times a second, and once at the end of a phase. What it
- * points to is valid during the call only. ELB_OK lets the work go on; anything else (ELB_INTERRUPTED, ELB_REQUEUE) asks
- * it to stop: it saves what it has and returns that status. */
+ * points to is valid during the call only. ELB_OK lets the work go on; anything else (ELB_INTERRUPTED, ELB_REQUEUE)
+ * asks it to stop: it saves what it has and returns that status. */
 typedef elb_status (*elb_progress_fn)(void *user, const elb_progress *progress);
 
 ELB_END_DECLS

@@ -25,9 +25,9 @@ typedef struct elb_train_result {
     bool nothing_to_train;  /* resumed, but the run had ended: no file was changed */
 } elb_train_result;
 
-/* Trains a VAE by `config` into settings->folder. A new run refuses a folder that has one. With resume, `config` must be
- * what the run was started with (elb_run_config reads it), except for the keys of "train" other than train.batch; it is
- * kept as the folder's config.yaml. One process at a time trains in a folder; another gets ELB_USAGE.
+/* Trains a VAE by `config` into settings->folder. A new run refuses a folder that has one. With resume, `config` must
+ * be what the run was started with (elb_run_config reads it), except for the keys of "train" other than train.batch; it
+ * is kept as the folder's config.yaml. One process at a time trains in a folder; another gets ELB_USAGE.
  *
  * What is written: log.jsonl, one line per epoch; state.safetensors at the times of train.checkpoint_minutes and when
  * asked to stop; model.safetensors at the end and at every checkpoint (the best epoch's, when train.patience is set).

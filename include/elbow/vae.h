@@ -24,8 +24,8 @@ ELB_API void elb_vae_destroy(elb_vae *vae); /* may be NULL */
 ELB_API elb_status elb_config_open_data(const elb_config *config, const char *spec, elb_part part,
                                         elb_dataset **dataset);
 
-/* Changes a key of "data", to use other data or another binarisation than in training, or of "refine", for another way from
- * the encoder to q(z|x); ELB_USAGE for any other key. */
+/* Changes a key of "data", to use other data or another binarisation than in training, or of "refine", for another way
+ * from the encoder to q(z|x); ELB_USAGE for any other key. */
 ELB_API elb_status elb_vae_set(elb_vae *vae, const char *key, const char *value);
 /* Borrowed; what the model was trained with. */
 ELB_API const elb_config *elb_vae_config(const elb_vae *vae);

@@ -47,7 +47,7 @@ static const char *evaluate_data_name(const elb_dataset *dataset)
     return dataset != NULL ? elb_dataset_name(dataset) : "drawn from the model";
 }
 
-/* --- the table ------------------------------------------------------------------------------------------------------- */
+/* --- the table ---------------------------------------------------------------------------------------------------- */
 
 static bool evaluate_labelled(const evaluate_job *j)
 {
@@ -87,7 +87,7 @@ static elb_status evaluate_table_add(evaluate_job *j, int64_t first, const doubl
     return elb_table_append(j->table, j->cells);
 }
 
-/* --- per datum ------------------------------------------------------------------------------------------------------- */
+/* --- per datum ---------------------------------------------------------------------------------------------------- */
 
 /* Results of data first .. first+count-1, count <= batch, found now or before. */
 static elb_status evaluate_take(evaluate_job *j, int64_t first, const double *rows, int64_t count)
@@ -143,7 +143,7 @@ static elb_status evaluate_block(void *user, const elb_block *whole)
     return elb_reporter_update(&j->reporter, j->done);
 }
 
-/* --- what was done before --------------------------------------------------------------------------------------------- */
+/* --- what was done before ----------------------------------------------------------------------------------------- */
 
 /* What the results depend on. */
 static char *evaluate_key(const evaluate_job *j)
@@ -174,7 +174,7 @@ static elb_status evaluate_go_on(evaluate_job *j)
     return ELB_OK;
 }
 
-/* --- the whole ------------------------------------------------------------------------------------------------------- */
+/* --- the whole ---------------------------------------------------------------------------------------------------- */
 
 static elb_status evaluate_check(const elb_vae *vae, const elb_dataset *dataset, const elb_evaluate_settings *s)
 {
@@ -295,7 +295,7 @@ elb_status elb_evaluate(elb_vae *vae, const elb_dataset *dataset, const elb_eval
     return status;
 }
 
-/* --- as JSON --------------------------------------------------------------------------------------------------------- */
+/* --- as JSON ------------------------------------------------------------------------------------------------------ */
 
 static json_t *evaluate_object(const elb_vae *vae, const elb_dataset *dataset, const elb_evaluation *e)
 {

@@ -40,7 +40,7 @@ typedef struct infer_job {
     int64_t *label;   /* [batch] */
 } infer_job;
 
-/* --- the ladder -------------------------------------------------------------------------------------------------------- */
+/* --- the ladder --------------------------------------------------------------------------------------------------- */
 
 /* 0, 1, 2, 5, 10, 20, 50, .. and the last. */
 static void infer_ladder(infer_job *j)
@@ -56,10 +56,10 @@ static void infer_ladder(infer_job *j)
     j->rungs = rungs;
 }
 
-/* --- one block --------------------------------------------------------------------------------------------------------- */
+/* --- one block ---------------------------------------------------------------------------------------------------- */
 
-/* A block's work is counted in steps of refinement, of which the present rung has done so many; what comes before and after
- * them counts as one. */
+/* A block's work is counted in steps of refinement, of which the present rung has done so many; what comes before and
+ * after them counts as one. */
 static elb_status infer_tell(infer_job *j, double steps)
 {
     double all = 0, done = steps;
@@ -177,7 +177,7 @@ static elb_status infer_block(void *user, const elb_block *b)
     return elb_reporter_update(&j->reporter, j->done);
 }
 
-/* --- the whole --------------------------------------------------------------------------------------------------------- */
+/* --- the whole ---------------------------------------------------------------------------------------------------- */
 
 static elb_status infer_check(const elb_vae *vae, const elb_dataset *dataset, const elb_infer_settings *s)
 {

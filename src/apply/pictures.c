@@ -27,7 +27,7 @@ typedef struct pictures_job {
     double *error;                 /* [count] mean squared error, reconstructions only */
 } pictures_job;
 
-/* --- rows ------------------------------------------------------------------------------------------------------------ */
+/* --- rows --------------------------------------------------------------------------------------------------------- */
 
 static elb_status pictures_alloc(const pictures_job *j, int64_t width, elb_real **rows)
 {
@@ -112,7 +112,7 @@ static elb_status pictures_reconstruct_block(void *user, const elb_block *b)
     return ELB_OK;
 }
 
-/* --- files ----------------------------------------------------------------------------------------------------------- */
+/* --- files -------------------------------------------------------------------------------------------------------- */
 
 static elb_status pictures_draw(const pictures_job *j)
 {
@@ -157,7 +157,7 @@ static elb_status pictures_write(const pictures_job *j)
     return j->settings->png != NULL ? pictures_draw(j) : ELB_OK;
 }
 
-/* --- the two --------------------------------------------------------------------------------------------------------- */
+/* --- the two ------------------------------------------------------------------------------------------------------ */
 
 /* A slip of the hand must not put a picture in a model's place. */
 static elb_status pictures_check_name(elb_context *c, const char *png)

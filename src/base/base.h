@@ -56,7 +56,7 @@ bool elb_mul_fits(int64_t a, int64_t b, int64_t *product);
 void *elb_context_attached(const elb_context *c);
 void elb_context_attach(elb_context *c, void *object, void (*destroy)(elb_context *c, void *object));
 
-/* --- arena: many small blocks with one end of life ------------------------------------------------------------- */
+/* --- arena: many small blocks with one end of life ---------------------------------------------------------------- */
 typedef struct elb_arena elb_arena;
 
 elb_status elb_arena_create(elb_context *c, elb_arena **arena);

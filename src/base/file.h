@@ -9,8 +9,8 @@ bool elb_file_exists(const char *path); /* or a folder */
  * Errors: ELB_FAILURE (missing, unreadable), ELB_DATA (larger than `limit` bytes, not a regular file). */
 elb_status elb_file_read(elb_context *c, const char *path, int64_t limit, char **bytes, int64_t *size);
 
-/* A file seen as memory, read by the system where it is touched. Who shortens the file meanwhile ends the process (SIGBUS);
- * who overwrites it changes what is seen; who replaces it by another (rename) does no harm. */
+/* A file seen as memory, read by the system where it is touched. Who shortens the file meanwhile ends the process
+ * (SIGBUS); who overwrites it changes what is seen; who replaces it by another (rename) does no harm. */
 typedef struct elb_mapping {
     uint8_t *bytes; /* not to be written to; NULL: an empty file, or none */
     int64_t size;

@@ -1,4 +1,5 @@
-/* number.h - numbers in text, the same in every locale: a host program that called setlocale must not turn 0.5 into 0,5. */
+/* number.h - numbers in text, the same in every locale: a host program that called setlocale must
+ * not turn 0.5 into 0,5. */
 #ifndef ELB_NUMBER_H
 #define ELB_NUMBER_H
 

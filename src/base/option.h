@@ -44,8 +44,8 @@ typedef struct elb_section {
 
 /* sections end with one whose options are NULL. Every key gets its default. */
 elb_status elb_options_reset(elb_context *c, const elb_section *sections);
-/* "optimizer.rate" = "1e-3". ELB_USAGE with a sentence for an unknown key (did you mean ...), a value of the wrong type,
- * out of range, not among the choices. On failure nothing changes. */
+/* "optimizer.rate" = "1e-3". ELB_USAGE with a sentence for an unknown key (did you mean ...), a value of the wrong
+ * type, out of range, not among the choices. On failure nothing changes. */
 elb_status elb_options_set(elb_context *c, const elb_section *sections, const char *key, const char *value);
 /* The value as text that elb_options_set reads back to the same value (reals: shortest that round-trips). */
 elb_status elb_options_get(elb_context *c, const elb_section *sections, const char *key, char *text, size_t size);

@@ -40,7 +40,8 @@ elb_status elb_config_copy(const elb_config *from, elb_config **to);
 elb_status elb_config_save(const elb_config *config, const char *path);
 /* Whether the two differ in a section other than `except`; then `key` is the first such key. */
 bool elb_config_differs(const elb_config *a, const elb_config *b, const char *except, char key[ELB_KEY_TEXT]);
-/* Whether they do in `section`, NULL: in any key that has one, where neither is auto; then `key` is the first such key. */
+/* Whether they do in `section`, NULL: in any key that has one, where neither is auto; then `key`
+ * is the first such key. */
 bool elb_config_disagrees(const elb_config *a, const elb_config *b, const char *section, char key[ELB_KEY_TEXT]);
 
 #endif

@@ -100,8 +100,8 @@ static elb_status yaml_value(yaml_reader *r, const char *key)
 
 /* --- sections --- */
 
-/* The present event is the value of `name`, which is no option, section or part. Without parts the option tables have the
- * better words, but for a misspelt section. */
+/* The present event is the value of `name`, which is no option, section or part. Without parts the option tables have
+ * the better words, but for a misspelt section. */
 static elb_status yaml_unknown(yaml_reader *r, const char *name)
 {
     const char *names[YAML_NAMES_MAX + 1] = {NULL};

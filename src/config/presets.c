@@ -33,8 +33,8 @@
                     "objective: {" keys ", samples: 1, gradient: plain, warmup: none, pretrain: 0.5}\n"                \
                     "schedule: {type: cosine, final_rate: 0.1}\n"
 
-/* The columns of Cremer et al. 2018 (arXiv 1801.03558), Table 1. Not found there, and so our choice: MNIST is binarised once, by
- * chance; the output bias starts at the data's mean; the KL is in closed form where it has one. */
+/* The columns of Cremer et al. 2018 (arXiv 1801.03558), Table 1. Not found there, and so our choice: MNIST is binarised
+ * once, by chance; the output bias starts at the data's mean; the KL is in closed form where it has one. */
 #define PRESETS_CREMER(data, posterior, hidden, warmup)                                                                \
     data "model: {latent: 50, hidden: [200, 200], activation: elu}\n"                                                  \
          "likelihood: {type: bernoulli}\n"                                                                             \

@@ -21,7 +21,8 @@ typedef struct elb_array {
 void elb_array_reset(elb_context *c, elb_array *array); /* frees or unmaps the values; array may be all zero */
 /* How many items of the first axis make about a megabyte, to walk the values in such pieces; the shape has no zero. */
 int64_t elb_array_piece(const elb_array *array);
-/* Items first .. first+count-1 of the first axis will not be needed soon: where they are mapped, their memory is free. */
+/* Items first .. first+count-1 of the first axis will not be needed soon: where they are mapped,
+ * their memory is free. */
 void elb_array_forget(const elb_array *array, int64_t first, int64_t count);
 int64_t elb_array_count(const elb_array *array); /* product of the shape */
 size_t elb_array_width(const elb_array *array);  /* bytes of one value */
@@ -54,11 +55,11 @@ typedef struct elb_layout {
     int64_t size; /* bytes from there to the end, which need not be what the shape promises */
 } elb_layout;
 
-/* The numbers of a layout, copied. U8 and BOOL stay 8-bit, all else becomes float. The length is compared before anything
- * is allocated. Errors: ELB_DATA (another length than the shape's), ELB_MEMORY. */
+/* The numbers of a layout, copied. U8 and BOOL stay 8-bit, all else becomes float. The length is compared before
+ * anything is allocated. Errors: ELB_DATA (another length than the shape's), ELB_MEMORY. */
 elb_status elb_array_decode(elb_context *c, const elb_layout *layout, elb_array *array);
-/* The same; but numbers that lie in the mapping as they are wanted, 8-bit integers and this machine's floats in row-major
- * order, are not copied: the array then takes the mapping over, and mapping->bytes is NULL. */
+/* The same; but numbers that lie in the mapping as they are wanted, 8-bit integers and this machine's floats in
+ * row-major order, are not copied: the array then takes the mapping over, and mapping->bytes is NULL. */
 elb_status elb_array_view(elb_context *c, const elb_layout *layout, elb_mapping *mapping, elb_array *array);
 
 #endif

@@ -34,7 +34,8 @@ elb_status elb_dataset_load(elb_context *c, const elb_data_options *options, uin
 elb_status elb_dataset_wrap(elb_context *c, const char *name, elb_array *array, int32_t *labels, double scale,
                             elb_dataset **dataset);
 
-/* Says in words when the data cannot be binarised in this way: only values in [0,1] can be by chance. Errors: ELB_DATA. */
+/* Says in words when the data cannot be binarised in this way: only values in [0,1] can be by
+ * chance. Errors: ELB_DATA. */
 elb_status elb_dataset_check_binarise(const elb_dataset *d, int binarise);
 
 typedef struct elb_batch_spec {

@@ -22,7 +22,7 @@ typedef struct png_job {
     elb_status status;
 } png_job;
 
-/* --- libpng's hooks: it reports errors by not returning --- */
+/* --- libpng's hooks: it reports errors by not returning ----------------------------------------------------------- */
 
 static void png_raise(png_structp png, png_const_charp why)
 {

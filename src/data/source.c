@@ -56,8 +56,8 @@ static elb_status source_inflate(elb_context *c, const source_format *format, co
     return status;
 }
 
-/* Only what is left where it lies, or read once from beginning to end, is mapped: a file that changes meanwhile must not
- * lead a parser astray. */
+/* Only what is left where it lies, or read once from beginning to end, is mapped: a file that changes meanwhile must
+ * not lead a parser astray. */
 static elb_status source_mapped(elb_context *c, const source_format *format, const char *path, elb_array *array)
 {
     elb_mapping mapping;

@@ -25,13 +25,14 @@ elb_status elb_table_write(elb_context *c, const char *path, const elb_column *c
 /* Whether elb_table_write could write `count` arrays there, asked before the work that makes them. */
 elb_status elb_table_check(elb_context *c, const char *path, int count);
 
-/* The same file, its rows as they come, in memory that does not grow with them: the bytes are those of elb_table_write. */
+/* The same file, its rows as they come, in memory that does not grow with them: the bytes are
+ * those of elb_table_write. */
 typedef struct elb_table elb_table;
 
 /* The columns say what will come, shape[0] the rows in all; their values are not looked at. Names are borrowed. */
 elb_status elb_table_open(elb_context *c, const char *path, const elb_column *columns, int count, elb_table **table);
-/* The next rows: block[i].shape[0] of column i, all else as at opening. ELB_USAGE for more rows than were announced, and
- * in a CSV file for columns that do not keep step. */
+/* The next rows: block[i].shape[0] of column i, all else as at opening. ELB_USAGE for more rows than were announced,
+ * and in a CSV file for columns that do not keep step. */
 elb_status elb_table_append(elb_table *t, const elb_column *block);
 /* Both free the table. Commit: ELB_USAGE when rows are missing; after a failed append it fails too. t may be NULL for
  * discard, which leaves what was there before. */

@@ -48,8 +48,8 @@ elb_status elb_zip_add(elb_context *c, elb_zip *z, const char *name, int64_t siz
     return ELB_OK;
 }
 
-/* The fields that a local header and a directory entry share: stored, 1 January 1980. Of a large entry the sizes are told
- * in an extra field. */
+/* The fields that a local header and a directory entry share: stored, 1 January 1980. Of a large entry the sizes are
+ * told in an extra field. */
 static void zip_common(zip_record *r, const elb_zip_entry *e, bool large, int extra)
 {
     uint64_t size = large ? UINT32_MAX : (uint64_t)e->size;

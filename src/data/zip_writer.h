@@ -1,4 +1,5 @@
-/* zip_writer.h - the frame of a zip archive whose entries' sizes are known before their bytes (PKWARE APPNOTE 6.3.3). */
+/* zip_writer.h - the frame of a zip archive whose entries' sizes are known before their bytes
+ * (PKWARE APPNOTE 6.3.3). */
 #ifndef ELB_ZIP_WRITER_H
 #define ELB_ZIP_WRITER_H
 
@@ -21,8 +22,8 @@ typedef struct elb_zip {
     elb_zip_entry entries[ELB_ZIP_ENTRIES_MAX];
 } elb_zip;
 
-/* Places an entry behind those before it; its `size` bytes belong at *begin of the file, written whenever and in any order.
- * Errors: ELB_USAGE (a name or a size that an archive cannot hold, too many entries). */
+/* Places an entry behind those before it; its `size` bytes belong at *begin of the file, written whenever and in any
+ * order. Errors: ELB_USAGE (a name or a size that an archive cannot hold, too many entries). */
 elb_status elb_zip_add(elb_context *c, elb_zip *z, const char *name, int64_t size, int64_t *begin);
 /* Writes what stands between and behind the entries' bytes. */
 elb_status elb_zip_finish(const elb_zip *z, elb_writer *w);

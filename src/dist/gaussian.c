@@ -4,7 +4,7 @@
 
 /* Diagonal Gaussians: log density, reparameterised draws, KL to the standard normal. */
 
-/* --- how backward is cut --------------------------------------------------------------------------------------------- */
+/* --- how backward is cut ------------------------------------------------------------------------------------------ */
 
 /* Rows of an argument may be shared by several rows of the result. A backward tile therefore owns whole rows of every
  * argument that wants a gradient: result rows r with the same r % period, period being the fewest rows among those
@@ -36,7 +36,7 @@ static int64_t gaussian_backward_tiles(const elb_tensor *y)
     return elb_range_tiles(period, gaussian_width(y) * (y->rows * y->cols / period));
 }
 
-/* --- log density ----------------------------------------------------------------------------------------------------- */
+/* --- log density -------------------------------------------------------------------------------------------------- */
 
 static const elb_real *gaussian_row(const elb_tensor *x, const elb_real *base, int64_t r)
 {
@@ -140,7 +140,7 @@ elb_tensor *elb_standard_normal_log_prob(elb_tape *t, elb_tensor *value)
     return elb_gaussian_log_prob(t, value, zero, zero);
 }
 
-/* --- reparameterised draws: a backward tile owns data b and walks their samples ---------------------------------------- */
+/* --- reparameterised draws: a backward tile owns data b and walks their samples ----------------------------------- */
 
 static void sample_forward(const elb_kernels *k, elb_tensor *y, int64_t tile)
 {
@@ -188,7 +188,7 @@ elb_tensor *elb_gaussian_sample(elb_tape *t, elb_tensor *mean, elb_tensor *log_v
     return elb_node(t, &elb_op_gaussian_sample, eps->rank, eps->shape, 3, (elb_tensor *[]){mean, log_variance, eps});
 }
 
-/* --- KL to the standard normal ----------------------------------------------------------------------------------------- */
+/* --- KL to the standard normal ------------------------------------------------------------------------------------ */
 
 static void kl_forward(const elb_kernels *k, elb_tensor *y, int64_t tile)
 {

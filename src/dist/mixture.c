@@ -53,7 +53,7 @@ static elb_real mixture_log_sum_exp(int64_t n, const elb_real *a)
     return top + log(sum);
 }
 
-/* --- log density ----------------------------------------------------------------------------------------------------- */
+/* --- log density -------------------------------------------------------------------------------------------------- */
 
 /* The components that row r is measured against. */
 typedef struct mixture_span {
@@ -158,7 +158,7 @@ elb_tensor *elb_mixture_log_prob(elb_tape *t, elb_tensor *z, elb_tensor *compone
     return y;
 }
 
-/* --- samples --------------------------------------------------------------------------------------------------------- */
+/* --- samples ------------------------------------------------------------------------------------------------------ */
 
 /* Where row r of the result gets its component and its noise from: strata S*M rows and noise of all components beside
  * each other, choices S rows. */
@@ -247,7 +247,7 @@ elb_tensor *elb_mixture_sample(elb_tape *t, elb_tensor *components, elb_tensor *
                                choice);
 }
 
-/* --- which component a sample is drawn from -------------------------------------------------------------------------- */
+/* --- which component a sample is drawn from ----------------------------------------------------------------------- */
 
 typedef struct mixture_chooser {
     elb_noise noise;
@@ -260,7 +260,8 @@ static double mixture_uniform(const mixture_chooser *c, uint64_t datum, uint32_t
     return ((double)elb_random_word(c->key, datum, draw, 0) + 0.5) * 0x1p-32;
 }
 
-/* Where sample s of a datum stands in [0,1): anywhere, each for itself; or all K evenly from a point that is anywhere. */
+/* Where sample s of a datum stands in [0,1): anywhere, each for itself; or all K evenly from a
+ * point that is anywhere. */
 static double mixture_position(const mixture_chooser *c, uint64_t datum, int64_t s)
 {
     const elb_noise *noise = &c->noise;
@@ -313,7 +314,7 @@ elb_tensor *elb_mixture_choice(elb_tape *t, elb_tensor *logits, const elb_noise 
     return y;
 }
 
-/* --- the samples' shares --------------------------------------------------------------------------------------------- */
+/* --- the samples' shares ------------------------------------------------------------------------------------------ */
 
 static void mixture_share_forward(const elb_kernels *k, elb_tensor *y, int64_t tile)
 {
@@ -351,7 +352,7 @@ elb_tensor *elb_mixture_log_share(elb_tape *t, elb_tensor *logits, int64_t sampl
     return elb_node(t, &elb_op_mixture_share, 2, (int64_t[]){logits->cols * samples, logits->rows}, 1, &logits);
 }
 
-/* --- mean and variance ----------------------------------------------------------------------------------------------- */
+/* --- mean and variance -------------------------------------------------------------------------------------------- */
 
 static void mixture_moments_forward(const elb_kernels *k, elb_tensor *y, int64_t tile)
 {

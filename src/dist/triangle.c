@@ -4,10 +4,11 @@
 
 #include "dist/dist.h"
 
-/* Gaussians with full covariance S = U^T U: blocks of p x p numbers, one below another, that hold the upper triangular U
- * with the logarithms of its diagonal; what stands below the diagonal means nothing. Row r's diagonal is column r % p. */
+/* Gaussians with full covariance S = U^T U: blocks of p x p numbers, one below another, that hold the upper
+ * triangular U with the logarithms of its diagonal; what stands below the diagonal means nothing. Row r's
+ * diagonal is column r % p. */
 
-/* --- U --------------------------------------------------------------------------------------------------------------- */
+/* --- U ------------------------------------------------------------------------------------------------------------ */
 
 static void triangle_forward(const elb_kernels *k, elb_tensor *y, int64_t tile)
 {
@@ -55,7 +56,7 @@ elb_tensor *elb_triangle(elb_tape *t, elb_tensor *x)
     return x == NULL ? NULL : triangle_node(t, &elb_op_triangle, 2, x);
 }
 
-/* --- KL to N(0, k^2 I), the mean's part left out: 1/2 (tr S / k^2 - p - log det (S / k^2)), by rows of U ------------------ */
+/* --- KL to N(0, k^2 I), the mean's part left out: 1/2 (tr S / k^2 - p - log det (S / k^2)), by rows of U ---------- */
 
 static int64_t triangle_kl_tiles(const elb_tensor *y)
 {
@@ -104,7 +105,7 @@ elb_tensor *elb_triangle_kl(elb_tape *t, elb_tensor *x, double scale)
     return y;
 }
 
-/* --- U y = x, every datum's own U; a tile is some data with all their samples ------------------------------------------- */
+/* --- U y = x, every datum's own U; a tile is some data with all their samples ------------------------------------- */
 
 static int64_t triangle_solve_tiles(const elb_tensor *y)
 {

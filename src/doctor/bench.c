@@ -55,7 +55,7 @@ static elb_status bench_images(bench *b, int64_t size)
     return status;
 }
 
-/* --- one call of each task ------------------------------------------------------------------------------------------- */
+/* --- one call of each task ---------------------------------------------------------------------------------------- */
 
 static const int64_t *bench_next(bench *b)
 {
@@ -140,7 +140,7 @@ static elb_status (*const bench_calls[])(bench *b) = {
     [ELB_BENCH_SVI] = bench_svi,     [ELB_BENCH_AIS] = bench_ais,       [ELB_BENCH_RANDOM] = bench_random,
 };
 
-/* --- timing ---------------------------------------------------------------------------------------------------------- */
+/* --- timing ------------------------------------------------------------------------------------------------------- */
 
 static elb_status bench_time(bench *b, elb_bench_result *result)
 {
@@ -165,7 +165,7 @@ static elb_status bench_time(bench *b, elb_bench_result *result)
     return status;
 }
 
-/* --- life ------------------------------------------------------------------------------------------------------------ */
+/* --- life --------------------------------------------------------------------------------------------------------- */
 
 static elb_status bench_check(elb_context *c, int64_t data, const elb_bench_settings *s)
 {

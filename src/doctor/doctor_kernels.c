@@ -4,7 +4,7 @@
 #include "kernels/pool.h"
 #include "doctor/doctor.h"
 
-/* --- tables against plain C ------------------------------------------------------------------------------------------ */
+/* --- tables against plain C --------------------------------------------------------------------------------------- */
 
 enum { KERNELS_ROWS = 33, KERNELS_INNER = 47, KERNELS_WIDTH = 65, KERNELS_ALL = KERNELS_ROWS * KERNELS_WIDTH };
 
@@ -110,7 +110,7 @@ static elb_status kernels_tables(elb_doctor_job *job)
     return status;
 }
 
-/* --- random numbers -------------------------------------------------------------------------------------------------- */
+/* --- random numbers ----------------------------------------------------------------------------------------------- */
 
 /* Philox4x32-10 of counter 243f6a88 85a308d3 13198a2e 03707344 and key a4093822 299f31d0, as its authors publish. */
 static const struct {

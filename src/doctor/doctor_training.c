@@ -18,7 +18,7 @@ typedef struct training_run {
     elb_optimizer optimizer;
 } training_run;
 
-/* --- setting up ------------------------------------------------------------------------------------------------------ */
+/* --- setting up --------------------------------------------------------------------------------------------------- */
 
 static elb_status training_data(training_run *r)
 {
@@ -73,7 +73,7 @@ static void training_close(training_run *r)
     elb_config_destroy(r->config);
 }
 
-/* --- the same bits --------------------------------------------------------------------------------------------------- */
+/* --- the same bits ------------------------------------------------------------------------------------------------ */
 
 static elb_status training_steps(training_run *r)
 {
@@ -134,7 +134,7 @@ static elb_status training_same_bits(elb_doctor_job *job)
     return status;
 }
 
-/* --- gradients ------------------------------------------------------------------------------------------------------- */
+/* --- gradients ---------------------------------------------------------------------------------------------------- */
 
 /* Moves every parameter by `by` along its gradient, which is kept in `direction`. */
 static void training_move(training_run *r, const elb_real *direction, double by)
@@ -158,7 +158,8 @@ static double training_direction(const training_run *r, elb_real *direction)
     return sqrt(square);
 }
 
-/* The slope of the loss along its gradient, by backpropagation and by a central difference of the same replayed tape. */
+/* The slope of the loss along its gradient, by backpropagation and by a central difference of
+ * the same replayed tape. */
 static elb_status training_slope(training_run *r, elb_tensor *loss, elb_real *direction, double *slope,
                                  double *difference)
 {

@@ -33,7 +33,7 @@ const elb_oracle_facts elb_oracle_bernoulli = {
     .best_elbo = -2.071682722641,
 };
 
-/* --- life ------------------------------------------------------------------------------------------------------------ */
+/* --- life --------------------------------------------------------------------------------------------------------- */
 
 static void oracle_fill(elb_oracle *o)
 {
@@ -81,7 +81,7 @@ void elb_oracle_set(elb_oracle *o, const double *mean, const double *variance)
     }
 }
 
-/* --- estimates ------------------------------------------------------------------------------------------------------- */
+/* --- estimates ---------------------------------------------------------------------------------------------------- */
 
 static elb_status oracle_walk(elb_importance *e, const double *datum, int64_t count, elb_oracle_estimate *estimate)
 {

@@ -26,7 +26,7 @@ typedef struct convert_job {
     elb_vae *vae;
 } convert_job;
 
-/* --- what the map says of data and likelihood ------------------------------------------------------------------------ */
+/* --- what the map says of data and likelihood --------------------------------------------------------------------- */
 
 static elb_status convert_shape(convert_job *j)
 {
@@ -67,7 +67,7 @@ static elb_status convert_likelihood(const convert_job *j)
     return ELB_OK;
 }
 
-/* --- the networks ---------------------------------------------------------------------------------------------------- */
+/* --- the networks ------------------------------------------------------------------------------------------------- */
 
 static elb_status convert_encoder(convert_job *j)
 {
@@ -93,8 +93,8 @@ static double convert_log_variance(const elb_map_net *says, double number)
     return NAN;
 }
 
-/* The variance where the decoder does not predict it, of data that were divided by sd. Numbers that differ make it one per
- * value, whatever it was. */
+/* The variance where the decoder does not predict it, of data that were divided by sd. Numbers that differ make it one
+ * per value, whatever it was. */
 static elb_status convert_variance(convert_job *j, const double *sd)
 {
     elb_likelihood_options *likelihood = &j->map->config->likelihood;
@@ -147,7 +147,7 @@ static elb_status convert_decoder(convert_job *j, int64_t latent)
     return convert_unstandardise(j, mean, sd);
 }
 
-/* --- the model ------------------------------------------------------------------------------------------------------- */
+/* --- the model ---------------------------------------------------------------------------------------------------- */
 
 static elb_status convert_set_widths(convert_job *j, const char *key, const elb_ints *widths)
 {
@@ -226,7 +226,7 @@ static elb_status convert_build(convert_job *j)
     return elb_vae_check_finite(j->vae);
 }
 
-/* --- from file to file ----------------------------------------------------------------------------------------------- */
+/* --- from file to file -------------------------------------------------------------------------------------------- */
 
 static int64_t convert_tell_unused(convert_job *j)
 {

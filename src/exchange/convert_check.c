@@ -33,7 +33,7 @@ typedef struct check_job {
     char sentence[400]; /* about it */
 } check_job;
 
-/* --- reading --------------------------------------------------------------------------------------------------------- */
+/* --- reading ------------------------------------------------------------------------------------------------------ */
 
 static elb_status check_read_npz(check_job *j, const char *name, check_array *a)
 {
@@ -100,7 +100,7 @@ static elb_status check_load(check_job *j)
     return check_fit(j);
 }
 
-/* --- comparing ------------------------------------------------------------------------------------------------------- */
+/* --- comparing ---------------------------------------------------------------------------------------------------- */
 
 /* Keeps the largest; a number that is none is larger than any. */
 static void check_compare(check_job *j, const char *what, int64_t datum, double found, double wanted,
@@ -186,7 +186,7 @@ static elb_status check_run(check_job *j)
     return check_all(j);
 }
 
-/* --- the file with the tensors --------------------------------------------------------------------------------------- */
+/* --- the file with the tensors ------------------------------------------------------------------------------------ */
 
 static elb_status check_from_npz(check_job *j, const char *path)
 {

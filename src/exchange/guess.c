@@ -1,5 +1,5 @@
-/* guess.c - a first map of a foreign file: linear layers are tensors with a bias beside them, and a chain of layers is one
- * whose widths fit. Names decide where widths do not. */
+/* guess.c - a first map of a foreign file: linear layers are tensors with a bias beside them, and a chain of layers is
+ * one whose widths fit. Names decide where widths do not. */
 #include <elbow/convert.h>
 
 #include <math.h>
@@ -50,7 +50,7 @@ typedef struct guess_job {
     elb_status status;
 } guess_job;
 
-/* --- the layers ------------------------------------------------------------------------------------------------------ */
+/* --- the layers --------------------------------------------------------------------------------------------------- */
 
 /* "fc2" before "fc10". */
 static int guess_compare(const void *a, const void *b)
@@ -96,7 +96,7 @@ static void guess_collect(guess_job *j)
     qsort(j->layers, (size_t)j->count, sizeof *j->layers, guess_compare);
 }
 
-/* --- the chains ------------------------------------------------------------------------------------------------------ */
+/* --- the chains --------------------------------------------------------------------------------------------------- */
 
 static bool guess_named(const guess_layer *layer, const char *const *words)
 {
@@ -172,7 +172,7 @@ static bool guess_walk(guess_job *j, guess_chain *chain, int64_t in, int64_t wan
     }
 }
 
-/* --- the text -------------------------------------------------------------------------------------------------------- */
+/* --- the text ----------------------------------------------------------------------------------------------------- */
 
 static void guess_put(guess_job *j, const char *format, ...) ELB_PRINTF(2, 3);
 static void guess_put(guess_job *j, const char *format, ...)

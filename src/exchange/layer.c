@@ -9,7 +9,7 @@
 
 enum { LAYER_NAMES_MAX = 4096 }; /* tensors that a misspelt name is compared with */
 
-/* --- tensors --------------------------------------------------------------------------------------------------------- */
+/* --- tensors ------------------------------------------------------------------------------------------------------ */
 
 elb_status elb_foreign_open(elb_context *c, const char *path, elb_foreign *f)
 {
@@ -87,7 +87,7 @@ elb_status elb_foreign_values(elb_foreign *f, const char *text, int64_t channels
     return ELB_OK;
 }
 
-/* --- layers ---------------------------------------------------------------------------------------------------------- */
+/* --- layers ------------------------------------------------------------------------------------------------------- */
 
 bool elb_next_word(const char **list, char word[], size_t size)
 {

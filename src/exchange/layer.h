@@ -1,7 +1,7 @@
 /* layer.h - linear layers out of a foreign safetensors file, and what can be folded into them exactly.
  *
- * Functions return ELB_USAGE for what a map asks and the file does not hold, with a sentence that names the tensor. Layers
- * live as long as the file. */
+ * Functions return ELB_USAGE for what a map asks and the file does not hold, with a sentence that names the tensor.
+ * Layers live as long as the file. */
 #ifndef ELB_LAYER_H
 #define ELB_LAYER_H
 
@@ -47,8 +47,8 @@ elb_layer elb_layer_rows(const elb_layer *layer, int64_t first, int64_t rows);
 void elb_layer_before(elb_layer *layer, const double *scale, const double *shift);
 /* The layer gives scale * y + shift where it gave y, [out] each. */
 void elb_layer_after(elb_layer *layer, const double *scale, const double *shift);
-/* Batch normalisation of the layer's output by its running statistics (Ioffe & Szegedy 2015): tensors <word>.weight, .bias,
- * .running_mean, .running_var. */
+/* Batch normalisation of the layer's output by its running statistics (Ioffe & Szegedy 2015): tensors <word>.weight,
+ * .bias, .running_mean, .running_var. */
 elb_status elb_layer_normalise(elb_foreign *f, const char *word, double epsilon, elb_layer *layer);
 
 #endif

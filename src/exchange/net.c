@@ -36,7 +36,7 @@ elb_layer *elb_net_last(elb_net *net)
     return &net->layer[net->hidden.count];
 }
 
-/* --- layers ---------------------------------------------------------------------------------------------------------- */
+/* --- layers ------------------------------------------------------------------------------------------------------- */
 
 /* The layer that `key` names, which is given `in` values. */
 static elb_status net_layer(elb_net *net, const char *key, const char *word, int64_t in, elb_layer *layer)
@@ -92,7 +92,7 @@ static elb_status net_read_hidden(elb_net *net, int64_t *width)
     return ELB_OK;
 }
 
-/* --- the last layer -------------------------------------------------------------------------------------------------- */
+/* --- the last layer ----------------------------------------------------------------------------------------------- */
 
 static elb_status net_fill(elb_net *net, int64_t n, double value, double **values)
 {
@@ -164,7 +164,7 @@ elb_status elb_net_read(elb_net *net, int64_t in, bool two_heads)
     return net_read_last(net, in, two_heads);
 }
 
-/* --- standardised data ----------------------------------------------------------------------------------------------- */
+/* --- standardised data -------------------------------------------------------------------------------------------- */
 
 elb_status elb_net_standard(const elb_net *net, int64_t channels, int64_t n, double **mean, double **sd)
 {

@@ -16,11 +16,12 @@ typedef struct elb_net {
     elb_layer gate[ELB_MLP_LAYERS_MAX];  /* with activation gated */
 } elb_net;
 
-/* Reads the layers of a network that takes `in` values. two_heads: its last layer gives the mean's numbers and then, with
- * log_sd made a log-variance, as many for the spread; else the mean's alone. Set the fields before `hidden` first.
+/* Reads the layers of a network that takes `in` values. two_heads: its last layer gives the mean's numbers and then,
+ * with log_sd made a log-variance, as many for the spread; else the mean's alone. Set the fields before `hidden` first.
  * Errors: ELB_USAGE with the map's line and key; ELB_MEMORY. */
 elb_status elb_net_read(elb_net *net, int64_t in, bool two_heads);
-/* What the data were standardised by at this end of the network: n numbers each, the values' channels varying fastest. */
+/* What the data were standardised by at this end of the network: n numbers each, the values'
+ * channels varying fastest. */
 elb_status elb_net_standard(const elb_net *net, int64_t channels, int64_t n, double **mean, double **sd);
 /* The network takes x where it took (x - mean) / sd, [in] each. */
 elb_status elb_net_before(elb_net *net, const double *mean, const double *sd);

@@ -59,7 +59,8 @@ static double ais_sigmoid(double u)
     return 1 / (1 + exp(-4 * (2 * u - 1)));
 }
 
-/* Wu et al. 2017, section 4.1; in their code's count r = 1 .. n of points, sigmoid(4 (2r/n - 1)) from its value at r = 1. */
+/* Wu et al. 2017, section 4.1; in their code's count r = 1 .. n of points, sigmoid(4 (2r/n - 1))
+ * from its value at r = 1. */
 double elb_temperature(elb_anneal_schedule schedule, int64_t r, int64_t temperatures)
 {
     if (schedule == ELB_ANNEAL_LINEAR) return (double)r / (double)temperatures;
@@ -67,7 +68,7 @@ double elb_temperature(elb_anneal_schedule schedule, int64_t r, int64_t temperat
     return (ais_sigmoid((double)(r + 1) / points) - first) / (ais_sigmoid(1) - first);
 }
 
-/* --- the path ------------------------------------------------------------------------------------------------------------ */
+/* --- the path ----------------------------------------------------------------------------------------------------- */
 
 static elb_tensor *ais_lambda(const elb_ais *a, elb_tape *t, const elb_posterior *q)
 {
@@ -126,7 +127,7 @@ static elb_status ais_open(elb_ais *a, uint64_t key, int64_t first, int64_t chai
     return status;
 }
 
-/* --- step sizes ---------------------------------------------------------------------------------------------------------- */
+/* --- step sizes --------------------------------------------------------------------------------------------------- */
 
 static double ais_clamp(double step, double least, double most)
 {
@@ -177,7 +178,7 @@ static void ais_begin_steps(elb_ais *a)
     }
 }
 
-/* --- passes -------------------------------------------------------------------------------------------------------------- */
+/* --- passes ------------------------------------------------------------------------------------------------------- */
 
 static elb_status ais_tell(elb_ais *a)
 {
@@ -329,7 +330,7 @@ elb_status elb_ais_block(elb_ais *a, int64_t count, const uint64_t *datum, elb_r
     return ELB_OK;
 }
 
-/* --- life ---------------------------------------------------------------------------------------------------------------- */
+/* --- life --------------------------------------------------------------------------------------------------------- */
 
 static elb_status ais_check(elb_context *c, const elb_anneal_settings *s)
 {

@@ -1,13 +1,14 @@
 /* ais.h - annealed importance sampling with Hamiltonian moves (Neal 2001; Wu et al. 2017), and the sandwich of
  * bidirectional Monte Carlo (Grosse et al. 2015).
  *
- * Estimates: log p(x) of a datum by log 1/C sum_c w_c over C chains with E[w_c] = p(x): a stochastic lower bound, in the mean
- * at most log p(x), that rises with chains and temperatures. From an exact posterior sample, which only data that were
- * drawn from the model have, the chains also run backwards, and -log 1/C sum_c v_c with E[v_c] = 1/p(x) is a stochastic
- * upper bound.
+ * Estimates: log p(x) of a datum by log 1/C sum_c w_c over C chains with E[w_c] = p(x): a stochastic lower bound, in
+ * the mean at most log p(x), that rises with chains and temperatures. From an exact posterior sample, which only data
+ * that were drawn from the model have, the chains also run backwards, and -log 1/C sum_c v_c with E[v_c] = 1/p(x) is
+ * a stochastic upper bound.
  *
- * Chains of many data run in lock-step, in constant memory whatever the number of temperatures. A datum's result depends on
- * the model, the datum, its stream position, the settings and the seed: not on its neighbours, nor on threads. */
+ * Chains of many data run in lock-step, in constant memory whatever the number of temperatures. A datum's
+ * result depends on the model, the datum, its stream position, the settings and the seed: not on its
+ * neighbours, nor on threads. */
 #ifndef ELB_AIS_H
 #define ELB_AIS_H
 
@@ -37,8 +38,8 @@ typedef struct elb_ais elb_ais;
 elb_status elb_ais_create(elb_context *c, elb_model *model, elb_posterior *posterior, const elb_refine_options *refine,
                           const elb_anneal_settings *settings, uint64_t seed, elb_ais **ais);
 void elb_ais_destroy(elb_ais *a); /* may be NULL */
-/* `watch` is called after every temperature with the part of the block that is done; anything but ELB_OK ends the block with
- * that status. NULL: nobody watches. */
+/* `watch` is called after every temperature with the part of the block that is done; anything but ELB_OK ends the block
+ * with that status. NULL: nobody watches. */
 typedef elb_status (*elb_ais_watch_fn)(void *user, double done);
 void elb_ais_watch(elb_ais *a, elb_ais_watch_fn watch, void *user);
 /* How many data share the decoder's rows: blocks of so many, or a multiple, waste none. */

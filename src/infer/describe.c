@@ -15,7 +15,7 @@ static elb_tensor *describe_data(const elb_description *s, int64_t count, elb_re
     return elb_leaf(s->tape, "data", x, NULL, 2, (int64_t[]){count, s->model->data});
 }
 
-/* --- ELBO -------------------------------------------------------------------------------------------------------------- */
+/* --- ELBO --------------------------------------------------------------------------------------------------------- */
 
 static elb_status describe_divergence(elb_description *s, int64_t count, elb_real *lambda)
 {
@@ -79,7 +79,7 @@ elb_status elb_description_elbo(elb_description *s, int64_t count, const uint64_
     return ELB_OK;
 }
 
-/* --- moments ----------------------------------------------------------------------------------------------------------- */
+/* --- moments ------------------------------------------------------------------------------------------------------ */
 
 static void describe_copy(const elb_tensor *from, elb_real *to)
 {
@@ -103,7 +103,7 @@ elb_status elb_description_moments(elb_description *s, int64_t count, elb_real *
     return ELB_OK;
 }
 
-/* --- life -------------------------------------------------------------------------------------------------------------- */
+/* --- life --------------------------------------------------------------------------------------------------------- */
 
 static elb_status describe_reals(elb_description *s, bool wanted, int64_t width, elb_real **reals)
 {

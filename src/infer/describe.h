@@ -1,7 +1,7 @@
 /* describe.h - what there is to say of q(z|x) when lambda is given: its moments, samples, KL and ELBO.
  *
- * A datum's numbers depend on the model, lambda, the datum, its stream position, K and the seed; not on its neighbours, nor
- * on threads. */
+ * A datum's numbers depend on the model, lambda, the datum, its stream position, K and the seed; not on its
+ * neighbours, nor on threads. */
 #ifndef ELB_DESCRIBE_H
 #define ELB_DESCRIBE_H
 

@@ -18,10 +18,10 @@ struct elb_hmc_state {
     int threads;
 };
 
-/* --- the tape ---------------------------------------------------------------------------------------------------------- */
+/* --- the tape ----------------------------------------------------------------------------------------------------- */
 
-/* What the reverse pass sets out from: every row of start and of rise has the gradient 1, and no row that went astray can
- * stop the others, as a sum over them would. */
+/* What the reverse pass sets out from: every row of start and of rise has the gradient 1, and no row that went astray
+ * can stop the others, as a sum over them would. */
 static void hmc_unit_forward(const elb_kernels *k, elb_tensor *y, int64_t tile)
 {
     (void)k, (void)tile;
@@ -88,7 +88,7 @@ elb_status elb_hmc_look(elb_hmc *h)
     return elb_tape_run(h->tape, h->state->loss);
 }
 
-/* --- a move ------------------------------------------------------------------------------------------------------------ */
+/* --- a move ------------------------------------------------------------------------------------------------------- */
 
 static double hmc_energy(const elb_hmc *h, int64_t row)
 {
@@ -176,7 +176,7 @@ elb_status elb_hmc_move_all(elb_hmc *h, const elb_hmc_move *move)
     return ELB_OK;
 }
 
-/* --- life -------------------------------------------------------------------------------------------------------------- */
+/* --- life --------------------------------------------------------------------------------------------------------- */
 
 static elb_status hmc_allocate(elb_hmc *h)
 {

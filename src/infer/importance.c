@@ -37,7 +37,7 @@ struct elb_importance {
     void *user; /* watch's */
 };
 
-/* --- weights --------------------------------------------------------------------------------------------------------- */
+/* --- weights ------------------------------------------------------------------------------------------------------ */
 
 static void importance_sift(double *heap, int64_t n, int64_t i)
 {
@@ -97,7 +97,7 @@ static elb_status importance_conclude(elb_importance *e, importance_sums *s, uin
     return ELB_OK;
 }
 
-/* --- tiles ----------------------------------------------------------------------------------------------------------- */
+/* --- tiles -------------------------------------------------------------------------------------------------------- */
 
 static elb_status importance_make_room(elb_importance *e, int64_t count)
 {
@@ -204,7 +204,7 @@ elb_status elb_importance_given(elb_importance *e, int64_t count, const uint64_t
     return importance_groups(e, count, datum, x, results);
 }
 
-/* --- life ------------------------------------------------------------------------------------------------------------ */
+/* --- life --------------------------------------------------------------------------------------------------------- */
 
 /* A step of refinement is about three passes through the decoder: forward, and back at twice the price. */
 static double importance_share(const elb_refine_options *refine, int64_t samples)

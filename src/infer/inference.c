@@ -28,7 +28,7 @@ struct elb_inference {
     void *user; /* watch's */
 };
 
-/* --- one batch --------------------------------------------------------------------------------------------------------- */
+/* --- one batch ---------------------------------------------------------------------------------------------------- */
 
 /* m and s of the fully factorised Gaussian with the family's mean and variance. */
 static elb_status inference_keep_moments(elb_inference *i, elb_tensor *from)
@@ -139,7 +139,7 @@ elb_status elb_inference_run(elb_inference *i, int64_t count, const uint64_t *da
     return ELB_OK;
 }
 
-/* --- what it is made of -------------------------------------------------------------------------------------------------- */
+/* --- what it is made of ------------------------------------------------------------------------------------------- */
 
 elb_refine_family elb_refine_family_of(const elb_posterior_type *type)
 {
@@ -157,8 +157,8 @@ static int inference_type(int family)
     return index;
 }
 
-/* A flow whose weights are every datum's own, whatever they are for the posterior. Cremer, Li & Duvenaud 2018's has two pairs
- * of couplings. */
+/* A flow whose weights are every datum's own, whatever they are for the posterior. Cremer, Li & Duvenaud 2018's has
+ * two pairs of couplings. */
 static void inference_local_flow(const elb_posterior *q, elb_posterior_options *options)
 {
     if (elb_refine_family_of(q->type) != ELB_REFINE_FLOW) options->flow_steps = INFERENCE_FLOW_STEPS;
@@ -166,8 +166,8 @@ static void inference_local_flow(const elb_posterior *q, elb_posterior_options *
     options->flow_context = ELB_CONTEXT_LOCAL;
 }
 
-/* The family changed to another: what takes its lambda from elsewhere needs no encoder, and no memory but for what a flow's
- * weights start from. */
+/* The family changed to another: what takes its lambda from elsewhere needs no encoder, and no memory but for what a
+ * flow's weights start from. */
 static elb_status inference_change_family(elb_inference *i, uint64_t seed)
 {
     const elb_posterior *q = i->posterior;

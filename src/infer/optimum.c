@@ -12,7 +12,8 @@ enum {
     OPTIMUM_SCATTER = 512,       /* draws from the prior, the likeliest of which is a random start */
     OPTIMUM_SCATTER_TILE = 32    /* of them at a time */
 };
-/* Adam jitters by about its step size: the first travels, the last comes to rest. A flow's weights are many to a unit. */
+/* Adam jitters by about its step size: the first travels, the last comes to rest. A flow's
+ * weights are many to a unit. */
 static const double optimum_rates[OPTIMUM_RATES] = {0.03, 0.006, 0.001};
 static const double optimum_flow_rates[OPTIMUM_RATES] = {0.001, 0.0004, 0.0001};
 /* Windows without a rise that end each. A flow's many weights first lose to noise what they later gain. */
@@ -47,7 +48,7 @@ struct elb_optimum {
     void *user; /* watch's */
 };
 
-/* --- starts ------------------------------------------------------------------------------------------------------------ */
+/* --- starts ------------------------------------------------------------------------------------------------------- */
 
 /* A family without a start of moments: the encoder's lambda, disturbed. */
 static elb_status optimum_disturb(elb_optimum *o, const uint64_t *datum, elb_real *x)
@@ -116,7 +117,7 @@ static elb_status optimum_begin(elb_optimum *o, const uint64_t *datum, elb_real 
     return ELB_OK;
 }
 
-/* --- one start --------------------------------------------------------------------------------------------------------- */
+/* --- one start ---------------------------------------------------------------------------------------------------- */
 
 static elb_status optimum_seen(void *user, const elb_refine_step *s)
 {
@@ -210,7 +211,7 @@ elb_status elb_optimum_run(elb_optimum *o, int64_t count, const uint64_t *datum,
     return ELB_OK;
 }
 
-/* --- life -------------------------------------------------------------------------------------------------------------- */
+/* --- life --------------------------------------------------------------------------------------------------------- */
 
 static elb_status optimum_open(elb_optimum *o, elb_posterior *posterior)
 {

@@ -44,7 +44,7 @@ struct elb_refiner {
     elb_tensor *each, *loss;
 };
 
-/* --- one step ---------------------------------------------------------------------------------------------------------- */
+/* --- one step ----------------------------------------------------------------------------------------------------- */
 
 elb_real elb_refine_limit(const elb_kernels *k, const elb_real *mark, double clip, int64_t local, elb_real *gradient)
 {
@@ -113,7 +113,7 @@ static elb_status refine_step(elb_refiner *r, int64_t taken)
     return r->watch(r->user, &seen);
 }
 
-/* --- convergence ------------------------------------------------------------------------------------------------------- */
+/* --- convergence -------------------------------------------------------------------------------------------------- */
 
 /* Every datum's ELBO into r->level, by the same noise at every call: a difference is then lambda's and not chance's. */
 static elb_status refine_measure(elb_refiner *r)
@@ -171,7 +171,7 @@ static elb_status refine_converge(elb_refiner *r, uint64_t key)
     return kept < count && kept > 0 ? refine_record(r, key, r->x) : ELB_OK;
 }
 
-/* --- a run ------------------------------------------------------------------------------------------------------------- */
+/* --- a run -------------------------------------------------------------------------------------------------------- */
 
 static void refine_release(elb_refiner *r)
 {
@@ -247,7 +247,7 @@ elb_status elb_refiner_run(elb_refiner *r, uint64_t key, int64_t count, const ui
     return ELB_OK;
 }
 
-/* --- life -------------------------------------------------------------------------------------------------------------- */
+/* --- life --------------------------------------------------------------------------------------------------------- */
 
 static elb_status refine_check(elb_context *c, const elb_refine_options *o)
 {

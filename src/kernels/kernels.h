@@ -1,9 +1,9 @@
 /* kernels.h - float arrays in and out: the narrow waist towards the processor.
  *
  * A table of functions, one per instruction set, chosen at run time. Every function is sequential, touches only its
- * arguments, and sums in an order that depends on the sizes alone, so that callers may hand pieces of one problem to any
- * number of threads and get the same bits. The reference table is plain C over elb_real and the oracle for the others.
- * No pointer needs alignment unless said; outputs may alias inputs only where "in place" is said. */
+ * arguments, and sums in an order that depends on the sizes alone, so that callers may hand pieces of one problem to
+ * any number of threads and get the same bits. The reference table is plain C over elb_real and the oracle for the
+ * others. No pointer needs alignment unless said; outputs may alias inputs only where "in place" is said. */
 #ifndef ELB_KERNELS_H
 #define ELB_KERNELS_H
 
@@ -62,8 +62,9 @@ typedef struct elb_kernels {
 
     /* y = act(y + bias) in place on rows x cols with row stride ld; bias [cols] or NULL. */
     void (*activate)(elb_activation act, int64_t rows, int64_t cols, const elb_real *bias, elb_real *y, int64_t ld);
-    /* dx = dy * act'(x), from the OUTPUT y = act(x): tanh 1-y^2; relu y>0; leaky relu y>0 ? 1 : 0.01; elu y>0 ? 1 : y+1;
-     * softplus 1-exp(-y); sigmoid y(1-y). Where elb_slope_from_input, y is the INPUT x instead. dx may be dy (in place). */
+    /* dx = dy * act'(x), from the OUTPUT y = act(x): tanh 1-y^2; relu y>0; leaky relu y>0 ? 1 : 0.01; elu y>0
+     * ? 1 : y+1; softplus 1-exp(-y); sigmoid y(1-y). Where elb_slope_from_input, y is the INPUT x instead. dx
+     * may be dy (in place). */
     void (*activate_backward)(elb_activation act, int64_t n, const elb_real *y, const elb_real *dy, elb_real *dx);
 
     void (*unary)(elb_unary f, int64_t n, const elb_real *x, elb_real *y); /* y may be x */
@@ -114,16 +115,16 @@ typedef struct elb_kernels {
     /* --- Hamiltonian dynamics, in one sweep: v += kick clip(a + t b); z += drift v */
     void (*leapfrog)(const elb_leapfrog *h, int64_t n, const elb_real *a, const elb_real *b, elb_real *v, elb_real *z);
 
-    /* --- counter-based random numbers, Philox4x32-10 (Salmon et al. 2011). Element i of a row comes from block i/4 (word
-     * i%4) with counter {i/4, draw, datum low, datum high} and the stream's key: any table gives the same words. */
+    /* --- counter-based random numbers, Philox4x32-10 (Salmon et al. 2011). Element i of a row comes from block i/4
+     * (word i%4) with counter {i/4, draw, datum low, datum high} and the stream's key: the same words by any table. */
     void (*uniform)(elb_stream at, int64_t n, elb_real *u); /* (word + 0.5) 2^-32, rounded into (0,1) */
     void (*normal)(elb_stream at, int64_t n, elb_real *z);  /* Box-Muller on word pairs (0,1) and (2,3) of a block */
     /* x = 1 where u < p, else 0; p in [0,1]; p = 0 gives 0 and p = 1 gives 1 always. x may be p. */
     void (*bernoulli)(elb_stream at, int64_t n, const elb_real *p, elb_real *x);
 } elb_kernels;
 
-/* Asks for rows x cols numbers with row stride ld all at once. Another core wrote them, and one by one each would cost a
- * round trip between the cores. */
+/* Asks for rows x cols numbers with row stride ld all at once. Another core wrote them, and one by one each would cost
+ * a round trip between the cores. */
 static inline void elb_fetch(int64_t rows, int64_t cols, const elb_real *x, int64_t ld)
 {
     for (int64_t r = 0; r < rows; r++)

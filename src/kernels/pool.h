@@ -21,12 +21,12 @@ elb_status elb_machine_of(elb_context *c, const elb_machine **machine);
 void elb_pool_run(elb_pool *pool, void (*body)(void *argument, int thread), void *argument);
 /* The same on the caller's thread alone, for work too small to share. */
 void elb_pool_run_alone(elb_pool *pool, void (*body)(void *argument, int thread), void *argument);
-/* Inside a body, with its thread number: waits until every thread has come here; what was written before it is seen after
- * it. */
+/* Inside a body, with its thread number: waits until every thread has come here; what was written
+ * before it is seen after it. */
 void elb_pool_barrier(elb_pool *pool, int thread);
 int elb_pool_threads(const elb_pool *pool);
-/* How many threads the next piece of work should be given: all, or 1 for a while after runs in which they mostly waited for
- * each other because the machine is busy. To be asked once per piece. */
+/* How many threads the next piece of work should be given: all, or 1 for a while after runs in which they mostly waited
+ * for each other because the machine is busy. To be asked once per piece. */
 int elb_pool_team(elb_pool *pool);
 /* Median nanoseconds for a word to travel between the first two threads and back; 0 with one thread. */
 double elb_pool_round_trip(elb_pool *pool);

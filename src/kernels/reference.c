@@ -31,7 +31,7 @@ static void reference_gemm(bool ta, bool tb, int64_t m, int64_t n, int64_t k, co
     }
 }
 
-/* --- activations: comparisons are turned so that NaN passes through ------------------------------------------- */
+/* --- activations: comparisons are turned so that NaN passes through ----------------------------------------------- */
 
 static elb_real reference_linear(elb_real x)
 {
@@ -164,7 +164,7 @@ static void reference_activate_backward(elb_activation act, int64_t n, const elb
     for (int64_t i = 0; i < n; i++) dx[i] = dy[i] * reference_activations[act].slope(y[i]);
 }
 
-/* --- elementwise ------------------------------------------------------------------------------------------------ */
+/* --- elementwise -------------------------------------------------------------------------------------------------- */
 
 static elb_real reference_exp(elb_real x)
 {
@@ -258,7 +258,7 @@ static elb_real reference_dot(int64_t n, const elb_real *x, const elb_real *y)
     return sum;
 }
 
-/* --- likelihoods ------------------------------------------------------------------------------------------------ */
+/* --- likelihoods -------------------------------------------------------------------------------------------------- */
 
 static elb_real reference_bernoulli_log(int64_t n, const elb_real *x, const elb_real *a)
 {
@@ -272,7 +272,8 @@ static void reference_bernoulli_grad(int64_t n, const elb_real *x, const elb_rea
     for (int64_t i = 0; i < n; i++) da[i] += g * (x[i] - reference_sigmoid(a[i]));
 }
 
-/* log a - log(e^a - 1) = -max(a,0) - log((1 - e^-t)/t) with t = |a|; expm1 makes it exact to rounding for every t > 0. */
+/* log a - log(e^a - 1) = -max(a,0) - log((1 - e^-t)/t) with t = |a|; expm1 makes it exact to
+ * rounding for every t > 0. */
 static elb_real reference_continuous_bernoulli_log(int64_t n, const elb_real *x, const elb_real *a)
 {
     double sum = 0;
@@ -323,7 +324,7 @@ static void reference_gaussian_grad(int64_t n, const elb_real *x, const elb_real
     }
 }
 
-/* --- diagonal Gaussian posterior -------------------------------------------------------------------------------- */
+/* --- diagonal Gaussian posterior ---------------------------------------------------------------------------------- */
 
 static void reference_gaussian_sample(int64_t n, const elb_real *m, const elb_real *s, const elb_real *eps, elb_real *z)
 {
@@ -353,7 +354,7 @@ static void reference_kl_standard_grad(int64_t n, const elb_real *m, const elb_r
     }
 }
 
-/* --- optimisers ------------------------------------------------------------------------------------------------- */
+/* --- optimisers --------------------------------------------------------------------------------------------------- */
 
 static void reference_adam(const elb_adam_step *h, int64_t n, elb_real *p, const elb_real *g, elb_real *m, elb_real *v)
 {
@@ -395,7 +396,7 @@ static void reference_leapfrog(const elb_leapfrog *h, int64_t n, const elb_real 
     }
 }
 
-/* --- random numbers --------------------------------------------------------------------------------------------- */
+/* --- random numbers ----------------------------------------------------------------------------------------------- */
 
 /* The uniforms of one block; returns how many of them are inside a row of n. */
 static int64_t reference_block(elb_stream at, int64_t first, int64_t n, elb_real u[ELB_BLOCK_WORDS])

@@ -9,7 +9,7 @@
 #define VECTOR_SQRT_HALF 0.707106781f
 #define VECTOR_NORMAL_0 0.398942280f /* the normal density at 0 */
 
-/* --- activations ------------------------------------------------------------------------------------------------ */
+/* --- activations -------------------------------------------------------------------------------------------------- */
 
 static inline lanes vector_relu(lanes x)
 {
@@ -52,8 +52,8 @@ static inline lanes vector_gelu_slope(lanes x)
     return lanes_fma(x, VECTOR_NORMAL_0 * lanes_exp(-0.5f * x * x), vector_normal_below(x));
 }
 
-/* One row, and the slope from the output (y; the input where elb_slope_from_input): both generated, so that each activation
- * is one expression. */
+/* One row, and the slope from the output (y; the input where elb_slope_from_input): both generated, so that each
+ * activation is one expression. */
 #define VECTOR_ACTIVATION(name, value, slope)                                                                          \
     static void vector_##name##_row(int64_t n, const float *bias, float *out)                                          \
     {                                                                                                                  \
@@ -107,7 +107,7 @@ static void vector_activate_backward(elb_activation act, int64_t n, const float 
     vector_activations[act].back(n, y, dy, dx);
 }
 
-/* --- elementwise ------------------------------------------------------------------------------------------------ */
+/* --- elementwise -------------------------------------------------------------------------------------------------- */
 
 #define VECTOR_UNARY(name, value, slope)                                                                               \
     static void vector_##name##_map(int64_t n, const float *in, float *out)                                            \
@@ -204,7 +204,7 @@ static float vector_dot(int64_t n, const float *x, const float *y)
     return lanes_total((s0 + s1) + (s2 + s3));
 }
 
-/* --- likelihoods ------------------------------------------------------------------------------------------------ */
+/* --- likelihoods -------------------------------------------------------------------------------------------------- */
 
 /* sum log(1 + e^-|a|) is the log of a product, taken once per VECTOR_FACTORS vectors: each factor is at most 2, and
  * 2^120 is still a float. */
@@ -299,7 +299,7 @@ static void vector_gaussian_grad(int64_t n, const float *x, const float *a, cons
     });
 }
 
-/* --- diagonal Gaussian posterior -------------------------------------------------------------------------------- */
+/* --- diagonal Gaussian posterior ---------------------------------------------------------------------------------- */
 
 static void vector_gaussian_sample(int64_t n, const float *m, const float *s, const float *eps, float *z)
 {
@@ -337,7 +337,7 @@ static void vector_kl_standard_grad(int64_t n, const float *m, const float *s, c
     });
 }
 
-/* --- optimisers ------------------------------------------------------------------------------------------------- */
+/* --- optimisers --------------------------------------------------------------------------------------------------- */
 
 /* The gradient after clipping and weight decay. */
 static inline lanes vector_slope(const elb_adam_step *h, lanes gradient, lanes parameter)
@@ -385,7 +385,7 @@ static void vector_sgd(const elb_adam_step *h, int64_t n, float *p, const float 
     });
 }
 
-/* --- Hamiltonian dynamics --------------------------------------------------------------------------------------- */
+/* --- Hamiltonian dynamics ----------------------------------------------------------------------------------------- */
 
 /* The numbers come second in the comparisons: so NaN passes through. */
 static void vector_leapfrog(const elb_leapfrog *h, int64_t n, const float *a, const float *b, float *v, float *z)

@@ -55,8 +55,8 @@ elb_status elb_model_declare(elb_context *c, const elb_model_options *options, c
 void elb_model_destroy(elb_model *m);
 /* Draws the starting parameters from the seed. */
 elb_status elb_model_reset(elb_model *m, uint64_t seed);
-/* Starts the output bias where the likelihood's mean equals mean [D] of the training data: for Bernoulli logit(clip(mean,
- * .001, .999)), as in Burda et al. 2016's code. */
+/* Starts the output bias where the likelihood's mean equals mean [D] of the training data: for Bernoulli
+ * logit(clip(mean, .001, .999)), as in Burda et al. 2016's code. */
 void elb_model_start_at_mean(elb_model *m, const double *mean);
 
 elb_tensor *elb_model_decode(elb_model *m, elb_tape *t, elb_tensor *z);                        /* -> [S,B,outputs*D] */

@@ -13,8 +13,8 @@ void elb_made_reset(elb_made *made, const elb_kernels *k, uint64_t key)
     elb_mlp_reset(&made->mlp, k, key);
 }
 
-/* The highest degree that row r of layer i sees. Hidden units stand in the order of their degrees, so what a row sees is a
- * range of columns. */
+/* The highest degree that row r of layer i sees. Hidden units stand in the order of their degrees, so what a row sees
+ * is a range of columns. */
 static int64_t made_sight(const elb_made *made, int64_t i, int64_t r)
 {
     int64_t n = made->size;

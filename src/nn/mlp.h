@@ -25,8 +25,8 @@ typedef struct elb_mlp {
  * "<prefix>.<2i>.gate.weight" and ".gate.bias". */
 elb_status elb_mlp_init(elb_mlp *mlp, elb_params *params, const char *prefix, elb_net_kind kind, int64_t in,
                         const elb_ints *hidden, int64_t out);
-/* `groups` networks of the same shape over the same x, computed together: their tensors are stacked, [groups*out,in] and
- * [groups*out], and so are their results, [..,groups*out]. One group is elb_mlp_init's network, to the bit. */
+/* `groups` networks of the same shape over the same x, computed together: their tensors are stacked, [groups*out,in]
+ * and [groups*out], and so are their results, [..,groups*out]. One group is elb_mlp_init's network, to the bit. */
 elb_status elb_mlp_init_groups(elb_mlp *mlp, elb_params *params, const char *prefix, elb_net_kind kind, int64_t groups,
                                int64_t in, const elb_ints *hidden, int64_t out);
 /* The first group alone, over the same parameters, its output layer narrowed to the first `out` of its rows. */
@@ -34,8 +34,8 @@ elb_mlp elb_mlp_first(const elb_mlp *mlp, int64_t out);
 /* Weights as elb_glorot draws them, biases 0. Call after elb_params_build. */
 void elb_mlp_reset(elb_mlp *mlp, const elb_kernels *k, uint64_t key);
 void elb_mlp_reset_group(elb_mlp *mlp, const elb_kernels *k, uint64_t key, int64_t group);
-/* x [..,in] -> [..,groups*out]; the last layer is linear. *features, unless NULL, gets the last hidden layer's output, x
- * itself where there is none. */
+/* x [..,in] -> [..,groups*out]; the last layer is linear. *features, unless NULL, gets the last hidden layer's output,
+ * x itself where there is none. */
 elb_tensor *elb_mlp_apply(elb_mlp *mlp, elb_tape *t, elb_tensor *x, elb_tensor **features);
 /* Of a hidden layer; a gated one is linear before its gate. */
 elb_activation elb_mlp_activation(elb_net_kind kind);

@@ -1,5 +1,5 @@
-/* mlp_each.h - a multi-layer perceptron with every datum's own weights: they are numbers of a tensor [B,P], one set per row,
- * and not parameters. */
+/* mlp_each.h - a multi-layer perceptron with every datum's own weights: they are numbers of a tensor [B,P], one set per
+ * row, and not parameters. */
 #ifndef ELB_MLP_EACH_H
 #define ELB_MLP_EACH_H
 

@@ -1,4 +1,5 @@
-/* net_kind.h - the nonlinearities that a multilayer perceptron may have, for the model's and the posterior's options. */
+/* net_kind.h - the nonlinearities that a multilayer perceptron may have, for the model's and
+ * the posterior's options. */
 #ifndef ELB_NET_KIND_H
 #define ELB_NET_KIND_H
 

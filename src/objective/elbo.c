@@ -3,8 +3,8 @@
 /* The negative ELBO, -E_q[log p(x|z)] + beta KL(q||p) (Kingma & Welling 2014, eq. 3), KL in closed form where the
  * posterior has one, else sampled; S samples averaged.
  *
- * STL (Roeder et al. 2017) is a statement about the gradient of log q and so needs the KL sampled. DReG is the same here:
- * every sample is a bound of its own, with a weight of 1.
+ * STL (Roeder et al. 2017) is a statement about the gradient of log q and so needs the KL sampled. DReG is the same
+ * here: every sample is a bound of its own, with a weight of 1.
  *
  * Entropy annealing (Cremer et al. 2018) maximises E_q[log p(x,z) - beta log q(z|x)] instead, the prior term unscaled:
  * with a closed-form KL that is E_q[log p(x|z)] - KL + (1 - beta) E_q[log q]. */

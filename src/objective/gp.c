@@ -33,7 +33,8 @@ static elb_tensor *gp_sample(elb_tape *t, const elb_gp_functions *at, const elb_
     return gp_draw(t, f, g, noise, 0);
 }
 
-/* What the expected KL costs per datum, [B]: E log q(z|f,g) = -1/2 sum_j (log 2 pi e + mean_g) is annealed by `entropy`. */
+/* What the expected KL costs per datum, [B]: E log q(z|f,g) = -1/2 sum_j (log 2 pi e + mean_g) is
+ * annealed by `entropy`. */
 static elb_tensor *gp_penalty(const elb_objective *o, elb_tape *t, elb_tensor *kl, elb_tensor *mean_g)
 {
     if (o->beta < 1 && o->options.warmup == ELB_WARMUP_KL) return elb_affine(t, kl, o->beta, 0);

@@ -2,8 +2,8 @@
 
 /* The negative importance-weighted bound, -E log 1/K sum_k p(x,z_k)/q(z_k|x) (Burda et al. 2016, eq. 8).
  *
- * Gradient of the encoder: plain; STL (Roeder et al. 2017) holds lambda inside log q constant; DReG (Tucker et al. 2019)
- * also squares the normalised weights on the path through z, which is one more factor w_k on z's gradient. */
+ * Gradient of the encoder: plain; STL (Roeder et al. 2017) holds lambda inside log q constant; DReG (Tucker et al.
+ * 2019) also squares the normalised weights on the path through z, which is one more factor w_k on z's gradient. */
 static elb_loss iwae_loss(const elb_objective *o, elb_tape *t, elb_model *m, elb_posterior *q, elb_tensor *x,
                           const elb_noise *noise)
 {

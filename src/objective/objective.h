@@ -53,17 +53,17 @@ struct elb_objective {
 };
 
 void elb_objective_init(elb_objective *o, const elb_objective_options *options);
-/* Sets progress, phase and beta for `epoch`, a real number counted from 0, of `epochs`: beta is linear from warmup_start to
- * 1 over warmup_epochs. */
+/* Sets progress, phase and beta for `epoch`, a real number counted from 0, of `epochs`: beta is linear from
+ * warmup_start to 1 over warmup_epochs. */
 void elb_objective_warm(elb_objective *o, double epoch, double epochs);
-/* To be called before elb_objective_step; a loss alone does without. Errors: ELB_USAGE (options that do not go together),
- * ELB_MEMORY. elb_objective_close may be called in any case. */
+/* To be called before elb_objective_step; a loss alone does without. Errors: ELB_USAGE (options that do not go
+ * together), ELB_MEMORY. elb_objective_close may be called in any case. */
 elb_status elb_objective_open(elb_objective *o, elb_model *m, elb_posterior *q);
 void elb_objective_close(elb_objective *o);
 /* Whether elb_objective_step leaves gradients to be taken up afterwards (elb_optimizer_defer). */
 bool elb_objective_runs_often(const elb_objective *o);
-/* Records the loss on t, which has x [B,D] and did not run yet, and runs it, gradients into the parameters' blocks. `loss`
- * can be read until t is reset. Errors: as elb_tape_run. */
+/* Records the loss on t, which has x [B,D] and did not run yet, and runs it, gradients into the parameters' blocks.
+ * `loss` can be read until t is reset. Errors: as elb_tape_run. */
 elb_status elb_objective_step(elb_objective *o, elb_tape *t, elb_model *m, elb_posterior *q, elb_tensor *x,
                               const elb_noise *noise, elb_loss *loss);
 const char *elb_objective_phase_name(const elb_objective *o); /* NULL for an objective without phases */

@@ -3,18 +3,19 @@
 #include "objective/objective.h"
 #include "posterior/mixture.h"
 
-/* Recursive mixture inference (Kim & Pavlovic 2020, section 3), for a mixture of M components. One sample of each component
- * serves all (objective.samples of them), and one pass of the decoder. Per datum,
+/* Recursive mixture inference (Kim & Pavlovic 2020, section 3), for a mixture of M components. One sample of each
+ * component serves all (objective.samples of them), and one pass of the decoder. Per datum,
  *
  *     component m ascends   log p(x,z_m) - log q_m(z_m) + clip(log q_m(z_m) - log Q_{m-1}(z_m)),   z_m ~ q_m,
  *     the decoder           sum_m a_m log p(x|z_m),
  *     the weights           the mixture's ELBO, all else held,
  *
- * where Q_{m-1}, the mixture of the components before m, is a target whose parameters are held, and clip is to +-C with no
- * gradient beyond. For the first component Q is q_0 itself: its ELBO by the gradient through z alone. After that, all is
- * refined together on the mixture's ELBO, and before it, the first component may be trained alone, as a VAE.
+ * where Q_{m-1}, the mixture of the components before m, is a target whose parameters are held, and clip is to +-C with
+ * no gradient beyond. For the first component Q is q_0 itself: its ELBO by the gradient through z alone. After that,
+ * all is refined together on the mixture's ELBO, and before it, the first component may be trained alone, as a VAE.
  *
- * The baseline bvi (boosting variational inference, as the paper compares) adds nu H(q_m) for the components after the first.
+ * The baseline bvi (boosting variational inference, as the paper compares) adds nu H(q_m) for the
+ * components after the first.
  *
  * Differs from source: the phases, the clip of every sample's log ratio and its size are ours. */
 
@@ -44,7 +45,7 @@ static elb_status recmix_settle(const elb_objective *o, elb_posterior *q, uint64
     return o->phase == RECMIX_PRETRAINING && elb_posterior_is_mixture(q) ? elb_mixture_spawn(q, 1, true, seed) : ELB_OK;
 }
 
-/* --- the recursion ------------------------------------------------------------------------------------------------------ */
+/* --- the recursion ------------------------------------------------------------------------------------------------ */
 
 /* 1 in the rows of the components after the first, else 0: [M*S,B]. */
 static elb_tensor *recmix_later(elb_tape *t, const elb_tensor *like, int64_t samples)
@@ -105,7 +106,7 @@ static elb_loss recmix_recursion(const elb_objective *o, elb_tape *t, elb_model 
     return l;
 }
 
-/* --- the phases ----------------------------------------------------------------------------------------------------------- */
+/* --- the phases --------------------------------------------------------------------------------------------------- */
 
 /* The first component alone, with as many samples as the mixture will have. */
 static elb_loss recmix_alone(const elb_objective *o, elb_tape *t, elb_model *m, elb_posterior *q, elb_tensor *x,

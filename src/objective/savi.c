@@ -5,8 +5,8 @@
 
 #include "infer/refine.h"
 
-/* Semi-amortised variational inference (Kim et al. 2018): the ELBO after T steps of refinement is trained through the steps.
- * With f = -ELBO of one datum, the noise e_k of step k fixed, step size alpha and momentum gamma:
+/* Semi-amortised variational inference (Kim et al. 2018): the ELBO after T steps of refinement is trained through the
+ * steps. With f = -ELBO of one datum, the noise e_k of step k fixed, step size alpha and momentum gamma:
  *
  *     g_k = df(lambda_k, theta; e_k)/dlambda     u_k = gamma u_(k-1) - g_k     lambda_(k+1) = lambda_k + alpha u_k
  *
@@ -14,18 +14,19 @@
  *
  *     ubar += alpha lbar     lbar -= H_k ubar     tbar -= J_k ubar     ubar *= gamma
  *
- * where H_k u and J_k u, the second derivatives of f by lambda twice and by lambda and theta, are differences of f's first
- * derivatives at lambda_k + r u and at lambda_k. Then lbar is the gradient of lambda_0 and so the encoder's, tbar theta's;
- * theta is every parameter that f has for a given lambda: the model's, a learned variance too, and those of a posterior's
- * transformations.
+ * where H_k u and J_k u, the second derivatives of f by lambda twice and by lambda and theta, are differences of f's
+ * first derivatives at lambda_k + r u and at lambda_k. Then lbar is the gradient of lambda_0 and so the encoder's, tbar
+ * theta's; theta is every parameter that f has for a given lambda: the model's, a learned variance too, and those of a
+ * posterior's transformations.
  *
- * Differs from source: f is the loss of one datum, and what is clipped is one datum's gradient, so that data do not see each
- * other; there f is the mean of a batch of 50, whose step 1 is 0.02 here, and the whole batch's gradient is clipped. The
- * derivative knows of the clipping; there it takes it for the identity, and clips on the way back as well. r is relative to
- * u, so that float has digits left, where the source has 1e-5.
+ * Differs from source: f is the loss of one datum, and what is clipped is one datum's gradient, so that data do not see
+ * each other; there f is the mean of a batch of 50, whose step 1 is 0.02 here, and the whole batch's gradient is
+ * clipped. The derivative knows of the clipping; there it takes it for the identity, and clips on the way back as well.
+ * r is relative to u, so that float has digits left, where the source has 1e-5.
  *
- * The source's baselines hold lambda_T constant: theta learns by f(lambda_T), and the encoder by f(lambda_0) ("VAE+SVI"), by
- * KL(q_lambda_0 || q_lambda_T) ("VAE+SVI+KL"), here from samples, or not at all, when the steps start at zero ("SVI"). */
+ * The source's baselines hold lambda_T constant: theta learns by f(lambda_T), and the encoder by f(lambda_0)
+ * ("VAE+SVI"), by KL(q_lambda_0 || q_lambda_T) ("VAE+SVI+KL"), here from samples, or not at all, when the steps
+ * start at zero ("SVI"). */
 
 enum { SAVI_MODEL, SAVI_POSTERIOR, SAVI_BLOCKS };
 
@@ -75,7 +76,7 @@ static bool savi_is_central(const savi *j)
     return j->o->options.difference == ELB_DIFFERENCE_CENTRAL;
 }
 
-/* --- f and its gradients ----------------------------------------------------------------------------------------------- */
+/* --- f and its gradients ------------------------------------------------------------------------------------------ */
 
 static elb_real *savi_array(savi *j, int64_t count)
 {
@@ -133,7 +134,7 @@ static void savi_subtract(const elb_kernels *k, int64_t n, const elb_real *now, 
     k->axpy(n, (elb_real)(1 / width), kept, total);
 }
 
-/* --- the steps, and back ----------------------------------------------------------------------------------------------- */
+/* --- the steps, and back ------------------------------------------------------------------------------------------ */
 
 static elb_status savi_forward(savi *j)
 {
@@ -210,7 +211,7 @@ static elb_status savi_backward(savi *j)
     return ELB_OK;
 }
 
-/* --- the ends: encoder and loss ---------------------------------------------------------------------------------------- */
+/* --- the ends: encoder and loss ----------------------------------------------------------------------------------- */
 
 static elb_status savi_encode(savi *j, const elb_tensor *x)
 {
@@ -282,7 +283,7 @@ static elb_status savi_conclude(savi *j, elb_real *last)
     return ELB_OK;
 }
 
-/* --- the objective ----------------------------------------------------------------------------------------------------- */
+/* --- the objective ------------------------------------------------------------------------------------------------ */
 
 static elb_status savi_refine(savi *j, elb_tape *t, elb_tensor *x, elb_loss *loss)
 {
@@ -326,7 +327,7 @@ static elb_status savi_step(elb_objective *o, elb_tape *t, elb_model *m, elb_pos
     return savi_refine(&j, t, x, loss);
 }
 
-/* --- life -------------------------------------------------------------------------------------------------------------- */
+/* --- life --------------------------------------------------------------------------------------------------------- */
 
 /* Whether training goes back through the steps. */
 static bool savi_goes_back(const elb_objective *o)

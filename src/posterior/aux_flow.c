@@ -16,12 +16,12 @@
  *
  *     log q(z_0|x) + log q(v_0|x) - sum log|det| - log r(v_T|z_T, h),
  *
- * whose mean is that of log q(z_T|x) + KL(q(v_T|z_T, x) || r): the ELBO with it bounds the ELBO of the marginal q(z_T|x) from
- * below, and exp(log_q) weighs samples as properly as the density itself, in the space of (z, v).
+ * whose mean is that of log q(z_T|x) + KL(q(v_T|z_T, x) || r): the ELBO with it bounds the ELBO of the marginal
+ * q(z_T|x) from below, and exp(log_q) weighs samples as properly as the density itself, in the space of (z, v).
  *
- * By context. encoder: lambda = [m, s, h (Z)]; none: lambda = [m, s], no h; v_0 ~ N(0, I) in both. local: no h, but lambda =
- * [m, s, mean and log-variance of v_0 (Z each), every network's weights]; encode fills all after s from parameters that the
- * data share, and refinement can fit a flow to every datum. */
+ * By context. encoder: lambda = [m, s, h (Z)]; none: lambda = [m, s], no h; v_0 ~ N(0, I) in both. local: no h, but
+ * lambda = [m, s, mean and log-variance of v_0 (Z each), every network's weights]; encode fills all after s from
+ * parameters that the data share, and refinement can fit a flow to every datum. */
 
 typedef struct aux_net {
     elb_mlp shared;   /* by parameters, */
@@ -45,7 +45,7 @@ static int64_t aux_context(const elb_posterior *q)
     return q->options.flow_context == ELB_CONTEXT_ENCODER ? q->latent : 0;
 }
 
-/* --- the networks -------------------------------------------------------------------------------------------------- */
+/* --- the networks ------------------------------------------------------------------------------------------------- */
 
 /* Networks 0 .. 2T-1 are the couplings, 2T is r's. */
 static int64_t aux_net_count(const elb_posterior *q)
@@ -99,7 +99,7 @@ static elb_tensor *aux_apply(elb_posterior *q, elb_tape *t, int64_t i, elb_tenso
     return elb_mlp_apply(&net->shared, t, given != NULL ? elb_join(t, x, given) : x, NULL);
 }
 
-/* --- parameters ---------------------------------------------------------------------------------------------------- */
+/* --- parameters --------------------------------------------------------------------------------------------------- */
 
 static elb_status aux_init(elb_posterior *q)
 {
@@ -147,7 +147,7 @@ static elb_tensor *aux_encode(elb_posterior *q, elb_tape *t, elb_tensor *x)
     return aux_is_local(q) ? elb_join(t, encoded, elb_params_leaf(&q->params, t, state->local)) : encoded;
 }
 
-/* --- draws --------------------------------------------------------------------------------------------------------- */
+/* --- draws -------------------------------------------------------------------------------------------------------- */
 
 /* Mean and log-variance of v_0 where they are the datum's own. */
 static elb_tensor *aux_v(elb_posterior *q, elb_tape *t, elb_tensor *lambda, int64_t i)
@@ -232,7 +232,7 @@ static elb_draw aux_sample(elb_posterior *q, elb_tape *t, elb_tensor *lambda, co
     return d;
 }
 
-/* --- lambda from elsewhere ----------------------------------------------------------------------------------------- */
+/* --- lambda from elsewhere ---------------------------------------------------------------------------------------- */
 
 /* Lets a network's first layer see (z - m) / sd where it was to see z: of a narrow z it would see a constant. */
 static void aux_standardise(const elb_posterior *q, const elb_mlp_each *net, const elb_real *m, const elb_real *s,
@@ -247,8 +247,8 @@ static void aux_standardise(const elb_posterior *q, const elb_mlp_each *net, con
         }
 }
 
-/* A flow of the datum's own that gives the Gaussian itself: its networks' output layers have no weights, so that every pair
- * of couplings is a scale, for which z_0 and v_0 make up, and r is v_T's N(0, I). */
+/* A flow of the datum's own that gives the Gaussian itself: its networks' output layers have no weights, so that every
+ * pair of couplings is a scale, for which z_0 and v_0 make up, and r is v_T's N(0, I). */
 static void aux_own_from_moments(const elb_posterior *q, const elb_real *moments, elb_real *lambda)
 {
     const aux_state *state = q->state;
@@ -321,7 +321,7 @@ void elb_aux_flow_localise(const elb_posterior *q, const elb_posterior *own, int
     }
 }
 
-/* --- the interface --------------------------------------------------------------------------------------------------- */
+/* --- the interface ------------------------------------------------------------------------------------------------ */
 
 /* Where the means of z_0 and v_0 are carried. */
 static elb_tensor *aux_mean(elb_posterior *q, elb_tape *t, elb_tensor *lambda)

@@ -2,8 +2,8 @@
 
 #include "posterior/diagonal.h"
 
-/* The fully factorised Gaussian, N(m, diag exp s): lambda = [m (Z), s (Z)] is the encoder's output, or, where its second
- * half is another thing than s, made from it. */
+/* The fully factorised Gaussian, N(m, diag exp s): lambda = [m (Z), s (Z)] is the encoder's output, or, where its
+ * second half is another thing than s, made from it. */
 
 static elb_status ffg_init(elb_posterior *q)
 {

@@ -2,15 +2,15 @@
 
 #include "posterior/diagonal.h"
 
-/* The Gaussian with full covariance, z = m + U eps, U upper triangular: N(m, U U^T), lambda = [m (Z), X (Z x Z)]. U is X with
- * the exponentials of its diagonal; what stands below the diagonal means nothing. (A lower factor would serve as well; the
- * ops of dist.h are for upper ones.) */
+/* The Gaussian with full covariance, z = m + U eps, U upper triangular: N(m, U U^T), lambda = [m (Z), X (Z x Z)]. U is
+ * X with the exponentials of its diagonal; what stands below the diagonal means nothing. (A lower factor would serve as
+ * well; the ops of dist.h are for upper ones.) */
 
 typedef struct full_state {
     elb_mlp encoder;
 } full_state;
 
-/* --- parameters -------------------------------------------------------------------------------------------------------- */
+/* --- parameters --------------------------------------------------------------------------------------------------- */
 
 static elb_status full_init(elb_posterior *q)
 {
@@ -37,7 +37,7 @@ static elb_tensor *full_encode(elb_posterior *q, elb_tape *t, elb_tensor *x)
     return elb_mlp_apply(&state->encoder, t, x, NULL);
 }
 
-/* --- lambda ------------------------------------------------------------------------------------------------------------ */
+/* --- lambda ------------------------------------------------------------------------------------------------------- */
 
 /* X of all data, one below another: [B Z, Z]. */
 static elb_tensor *full_x(elb_posterior *q, elb_tape *t, elb_tensor *lambda)

@@ -4,7 +4,8 @@
 
 #include "posterior/diagonal.h"
 
-/* A Gaussian process over the encoder's output layer, in weight space (Kim & Pavlovic 2021, arXiv 2102.03151; see gp.h).
+/* A Gaussian process over the encoder's output layer, in weight space (Kim & Pavlovic 2021,
+ * arXiv 2102.03151; see gp.h).
  *
  * lambda is the diagonal Gaussian with the moments of z when f and g are integrated out: mean E f, variance
  * Var f + E exp g, one pass through the encoder.
@@ -64,7 +65,7 @@ static void gp_reset(elb_posterior *q, const elb_kernels *k, uint64_t key)
         factor[row * state->features + row % state->features] = (elb_real)log_deviation;
 }
 
-/* --- the functions at x ---------------------------------------------------------------------------------------------- */
+/* --- the functions at x ------------------------------------------------------------------------------------------- */
 
 static elb_tensor *gp_leaf(elb_posterior *q, elb_tape *t, int64_t index)
 {
@@ -119,7 +120,7 @@ static elb_tensor *gp_uncertainty(elb_posterior *q, elb_tape *t, elb_tensor *x)
     return elb_named(elb_sum_last(t, elb_gp_at(q, t, x).f.variance), "uncertainty");
 }
 
-/* --- the weights' KL ------------------------------------------------------------------------------------------------- */
+/* --- the weights' KL ---------------------------------------------------------------------------------------------- */
 
 static elb_tensor *gp_sum(elb_tape *t, elb_tensor *x)
 {

@@ -1,5 +1,6 @@
-/* gp.h - random functions f and g with Gaussian processes behind them (posterior.type: gp), for the objective that trains
- * them. Their kernel is that of linear functions of psi(x), the encoder's last hidden features and a constant 1, p numbers:
+/* gp.h - random functions f and g with Gaussian processes behind them (posterior.type: gp), for the objective
+ * that trains them. Their kernel is that of linear functions of psi(x), the encoder's last hidden features and
+ * a constant 1, p numbers:
  *
  *   z_j | f,g ~ N(f_j(x), exp g_j(x))    f_j = u_j.psi(x)    g_j = t_j.psi(x)    u_j, t_j ~ N(0, k^2 I)
  *

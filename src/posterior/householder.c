@@ -9,8 +9,8 @@
  * lambda = [m (Z), s (Z), v_1 .. v_T (Z each)]. A product of reflections H keeps volumes and norms: q is the Gaussian
  * N(H m, H diag(exp s) H^T), its density that of z_0, and its KL to N(0, I) that of q(z_0).
  *
- * Differs from source: every v_t is an affine map of the encoder's features h, where the paper has v_1 = A h + a and v_{t+1}
- * = A_t v_t + a_t; those are affine maps of h too, so nothing is lost. */
+ * Differs from source: every v_t is an affine map of the encoder's features h, where the paper has v_1 = A h + a and
+ * v_{t+1} = A_t v_t + a_t; those are affine maps of h too, so nothing is lost. */
 
 typedef struct householder_state {
     elb_mlp encoder;

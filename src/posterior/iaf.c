@@ -9,8 +9,9 @@
  *     z_t = sg(c_t) z_{t-1} + (1 - sg(c_t)) m_t        (gated), or exp(c_t) z_{t-1} + m_t        (affine)
  *     log q(z_T|x) = log q(z_0|x) - sum_t log|det dz_t/dz_{t-1}|
  *
- * The networks see coordinates in one order in odd steps and in the reverse order in even ones. lambda = [m (Z), s (Z), h (Z)];
- * no h without context. A draw is one pass per step; the density at a given z would be Z passes, and is not offered. */
+ * The networks see coordinates in one order in odd steps and in the reverse order in even ones. lambda = [m
+ * (Z), s (Z), h (Z)]; no h without context. A draw is one pass per step; the density at a given z would be Z
+ * passes, and is not offered. */
 
 typedef struct iaf_state {
     elb_mlp encoder;

@@ -28,7 +28,7 @@ static int64_t mixture_order(const elb_posterior *q)
     return q->options.order;
 }
 
-/* --- parameters -------------------------------------------------------------------------------------------------------- */
+/* --- parameters --------------------------------------------------------------------------------------------------- */
 
 static elb_status mixture_init_encoder(elb_posterior *q, elb_mlp *encoder)
 {
@@ -87,7 +87,7 @@ elb_posterior *elb_mixture_first(elb_posterior *q)
     return &state->first;
 }
 
-/* --- the components' start --------------------------------------------------------------------------------------------- */
+/* --- the components' start ---------------------------------------------------------------------------------------- */
 
 /* Whether parameter `index` has rows of every component. */
 static bool mixture_stacked(const elb_posterior *q, int64_t index)
@@ -162,7 +162,7 @@ elb_status elb_mixture_spawn(elb_posterior *q, int64_t from, bool exact, uint64_
     return ELB_OK;
 }
 
-/* --- lambda ------------------------------------------------------------------------------------------------------------ */
+/* --- lambda ------------------------------------------------------------------------------------------------------- */
 
 static elb_tensor *mixture_equal_logits(elb_posterior *q, elb_tape *t, int64_t batch)
 {
@@ -207,7 +207,7 @@ elb_mixture elb_mixture_of(elb_posterior *q, elb_tape *t, elb_tensor *lambda)
     return (elb_mixture){elb_lambda_part(q, t, lambda, 0, width), elb_lambda_part(q, t, lambda, width, order)};
 }
 
-/* --- the interface ------------------------------------------------------------------------------------------------------ */
+/* --- the interface ------------------------------------------------------------------------------------------------ */
 
 /* log q of z, with the gradients that are asked for. */
 static elb_tensor *mixture_log_q(elb_tape *t, elb_mixture mix, elb_tensor *z, elb_log_q log_q)

@@ -1,7 +1,7 @@
 /* posterior.h - q(z|x): what every family of approximate posteriors provides.
  *
- * Local parameters are a tensor: encode gives lambda(x) [B,P], sample draws from q_lambda. Whoever has lambda may change
- * it in between. Shapes: B batch, D data, Z latent, S samples, P local parameters. */
+ * Local parameters are a tensor: encode gives lambda(x) [B,P], sample draws from q_lambda. Whoever has lambda may
+ * change it in between. Shapes: B batch, D data, Z latent, S samples, P local parameters. */
 #ifndef ELB_POSTERIOR_H
 #define ELB_POSTERIOR_H
 
@@ -42,8 +42,8 @@ typedef struct elb_posterior_type {
     elb_tensor *(*log_density)(elb_posterior *q, elb_tape *t, elb_tensor *lambda, elb_tensor *z); /* OPTIONAL: [S,B] */
     elb_tensor *(*kl_to_prior)(elb_posterior *q, elb_tape *t, elb_tensor *lambda); /* OPTIONAL: closed form per
                                                                                        coordinate, [B,Z] */
-    elb_tensor *(*uncertainty)(elb_posterior *q, elb_tape *t, elb_tensor *x); /* OPTIONAL: how little lambda(x) is to
-                                                                                       be trusted, a score per datum [B] */
+    elb_tensor *(*uncertainty)(elb_posterior *q, elb_tape *t, elb_tensor *x);      /* OPTIONAL: how little lambda(x) is
+                                                                                 to be trusted, a score per datum [B] */
     void (*from_moments)(const elb_posterior *q, int64_t count, const elb_real *moments,
                          elb_real *lambda); /* OPTIONAL: [count,P], the member that is, or is nearest to, N(m, diag
                                                exp s) of moments = [m, s], [count,2Z] */

@@ -43,7 +43,7 @@ static void chart_text(elb_writer *w, int64_t x, int64_t y, const char *class, c
     elb_writer_printf(w, "</text>");
 }
 
-/* --- axes ------------------------------------------------------------------------------------------------------- */
+/* --- axes --------------------------------------------------------------------------------------------------------- */
 
 /* Axes end before the largest doubles do; a point out there is drawn just off the chart. */
 static double chart_place(const elb_axis *axis, double value)
@@ -117,7 +117,7 @@ static elb_axis chart_x_axis(double low, double high, bool log)
     return elb_axis_fit(low, high, (int)fmin(CHART_X_TICKS, high - low + 1), log);
 }
 
-/* --- lines ------------------------------------------------------------------------------------------------------ */
+/* --- lines -------------------------------------------------------------------------------------------------------- */
 
 /* Enough for four or five digits in all; none for a whole number, which is a count. */
 static int chart_decimals(double value)
@@ -184,7 +184,7 @@ void elb_chart_put(elb_writer *w, const elb_chart *chart)
     chart_close(w, chart->x_label);
 }
 
-/* --- bars ------------------------------------------------------------------------------------------------------- */
+/* --- bars --------------------------------------------------------------------------------------------------------- */
 
 void elb_chart_put_bars(elb_writer *w, const char *title, const char *x_label, const char *y_label, int64_t count,
                         const double *values)

@@ -1,4 +1,5 @@
-/* chart.h - line and bar charts as inline SVG for a report's page, whose style sheet gives the classes their colours. */
+/* chart.h - line and bar charts as inline SVG for a report's page, whose style sheet gives the
+ * classes their colours. */
 #ifndef ELB_CHART_H
 #define ELB_CHART_H
 

@@ -42,7 +42,7 @@ static const char report_style[] =
     "border:1px solid var(--rule);border-radius:10px;padding:1rem;overflow-x:auto;font-size:.85rem}\n"
     "@media print{body{max-width:none}figure,.tiles div{break-inside:avoid}}\n";
 
-/* --- reading the folder ----------------------------------------------------------------------------------------- */
+/* --- reading the folder ------------------------------------------------------------------------------------------- */
 
 static elb_status report_read_name(elb_report *r, const char *folder)
 {
@@ -125,7 +125,7 @@ static void report_reset(elb_report *r)
     elb_names_reset(r->context, &r->images);
 }
 
-/* --- writing the page ------------------------------------------------------------------------------------------- */
+/* --- writing the page --------------------------------------------------------------------------------------------- */
 
 static void report_put_head(const elb_report *r)
 {

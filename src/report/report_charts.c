@@ -109,7 +109,7 @@ elb_status elb_report_put_charts(const elb_report *r)
     return ELB_OK;
 }
 
-/* --- pictures --------------------------------------------------------------------------------------------------- */
+/* --- pictures ----------------------------------------------------------------------------------------------------- */
 
 /* How a picture of this elb_image_kind tells data from reconstructions. */
 static const char *report_reconstruction(int picture)
@@ -122,7 +122,8 @@ static const char *report_reconstruction(int picture)
     }
 }
 
-/* "images/samples-epoch-20.png" becomes "samples epoch 20", with a word about what is to be seen where that is known. */
+/* "images/samples-epoch-20.png" becomes "samples epoch 20", with a word about what is to be
+ * seen where that is known. */
 static void report_put_caption(const elb_report *r, const char *path)
 {
     const char *name = strrchr(path, '/') + 1;

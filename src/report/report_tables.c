@@ -39,7 +39,7 @@ static void report_duration(double seconds, char text[ELB_NUMBER_SIZE])
     }
 }
 
-/* --- heading ---------------------------------------------------------------------------------------------------- */
+/* --- heading ------------------------------------------------------------------------------------------------------ */
 
 void elb_report_put_heading(const elb_report *r)
 {
@@ -62,7 +62,7 @@ void elb_report_put_heading(const elb_report *r)
     elb_writer_printf(w, " objective.</p>\n");
 }
 
-/* --- tiles ------------------------------------------------------------------------------------------------------ */
+/* --- tiles -------------------------------------------------------------------------------------------------------- */
 
 static void report_put_tile(const elb_report *r, const char *name, const char *number, const char *note)
 {
@@ -141,7 +141,7 @@ void elb_report_put_tiles(const elb_report *r)
     elb_writer_printf(r->writer, "</dl>\n");
 }
 
-/* --- warnings --------------------------------------------------------------------------------------------------- */
+/* --- warnings ----------------------------------------------------------------------------------------------------- */
 
 void elb_report_put_warnings(const elb_report *r)
 {
@@ -162,7 +162,7 @@ void elb_report_put_warnings(const elb_report *r)
     elb_writer_printf(r->writer, "</ul>\n");
 }
 
-/* --- tables ----------------------------------------------------------------------------------------------------- */
+/* --- tables ------------------------------------------------------------------------------------------------------- */
 
 /* A column of an evaluation: text, or a number with so many decimals. */
 typedef struct report_column {
@@ -250,7 +250,7 @@ void elb_report_put_last_epoch(const elb_report *r)
     elb_writer_printf(r->writer, "</table>\n");
 }
 
-/* --- data and model --------------------------------------------------------------------------------------------- */
+/* --- data and model ----------------------------------------------------------------------------------------------- */
 
 static void report_put_fact(const elb_report *r, const char *name, const char *value)
 {

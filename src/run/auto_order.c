@@ -39,7 +39,7 @@ bool elb_order_is_auto(const elb_config *config)
     return elb_posterior_types[config->posterior.type] == &elb_posterior_mixture && config->posterior.order == 0;
 }
 
-/* --- the stages' runs --------------------------------------------------------------------------------------------------- */
+/* --- the stages' runs --------------------------------------------------------------------------------------------- */
 
 static char *order_folder(const order_run *r, int64_t order)
 {
@@ -116,7 +116,7 @@ static elb_status order_train(order_run *r, int64_t order)
     return status;
 }
 
-/* --- what an order gains ------------------------------------------------------------------------------------------------- */
+/* --- what an order gains ------------------------------------------------------------------------------------------ */
 
 typedef struct order_measure {
     order_run *run;
@@ -207,7 +207,7 @@ static elb_status order_judge(order_run *r, int64_t order, int64_t best, bool *b
     return order_log(r, order, best, &level, &gain);
 }
 
-/* --- the whole ------------------------------------------------------------------------------------------------------------ */
+/* --- the whole ---------------------------------------------------------------------------------------------------- */
 
 static elb_status order_keep(order_run *r, int64_t order)
 {

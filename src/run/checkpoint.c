@@ -5,8 +5,8 @@
 #include "run/trainer.h"
 
 /* state.safetensors: every parameter under its own name, every optimiser moment as "moment<i>.<name>", the epoch's KL
- * sums, and the numbers below as text in the metadata; reals with as many digits as read back to the same bits, and read in
- * hexadecimal too. */
+ * sums, and the numbers below as text in the metadata; reals with as many digits as read back to the same bits, and
+ * read in hexadecimal too. */
 
 enum { CHECKPOINT_TEXT = ELB_NUMBER_SIZE };
 enum { CHECKPOINT_UNKNOWN = -1 };
@@ -58,7 +58,7 @@ static void checkpoint_params(const elb_trainer *t, elb_real *values[ELB_VAE_BLO
     for (int b = 0; b < ELB_VAE_BLOCKS; b++) values[b] = elb_vae_block(t->vae, b)->data;
 }
 
-/* --- writing --------------------------------------------------------------------------------------------------------- */
+/* --- writing ------------------------------------------------------------------------------------------------------ */
 
 static void checkpoint_number_write(const elb_trainer *t, const checkpoint_number *n, char text[CHECKPOINT_TEXT])
 {
@@ -146,7 +146,7 @@ elb_status elb_checkpoint_write(elb_trainer *t)
     return t->at.ended ? checkpoint_write_state(t) : ELB_OK;
 }
 
-/* --- reading --------------------------------------------------------------------------------------------------------- */
+/* --- reading ------------------------------------------------------------------------------------------------------ */
 
 static elb_status checkpoint_missing(const elb_trainer *t, const char *key)
 {

@@ -25,7 +25,7 @@ typedef struct components_sums {
     int64_t ratio_count;
 } components_sums;
 
-/* --- measuring ---------------------------------------------------------------------------------------------------------- */
+/* --- measuring ---------------------------------------------------------------------------------------------------- */
 
 typedef struct components_values {
     elb_tensor *log_weight, *joint, *own, *before, *all; /* [M,B] */
@@ -119,7 +119,7 @@ json_t *elb_components_json(const elb_components *c)
     return object;
 }
 
-/* --- what may be wrong -------------------------------------------------------------------------------------------------- */
+/* --- what may be wrong -------------------------------------------------------------------------------------------- */
 
 static bool components_ran_away(const elb_components *c, char text[ELB_COMPONENTS_TEXT])
 {

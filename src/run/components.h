@@ -21,8 +21,8 @@ json_t *elb_components_json(const elb_components *c);
 /* What may be wrong with them, most important first; bits of what was told before. */
 enum { ELB_COMPONENT_RAN_AWAY = 1, ELB_COMPONENTS_CLIPPED = 2, ELB_WEIGHTS_COLLAPSED = 4, ELB_COMPONENTS_ALIKE = 8 };
 enum { ELB_COMPONENTS_TEXT = 512 };
-/* The first of these that is so and was not told: its bit, with a sentence in `text`; 0 for none. `ripe`: training has come
- * so far that a component which started afresh can be judged. */
+/* The first of these that is so and was not told: its bit, with a sentence in `text`; 0 for none. `ripe`: training has
+ * come so far that a component which started afresh can be judged. */
 int64_t elb_components_warn(const elb_components *c, const elb_config *config, bool ripe, int64_t told,
                             char text[ELB_COMPONENTS_TEXT]);
 

@@ -43,7 +43,7 @@ elb_status elb_trainer_log(elb_trainer *t, const char *event, json_t *object)
     return elb_log_file_append(t->log, object);
 }
 
-/* --- what is measured at the end of an epoch ------------------------------------------------------------------------- */
+/* --- what is measured at the end of an epoch ---------------------------------------------------------------------- */
 
 /* How many columns of the means [n,Z] vary over the data. */
 static int64_t epoch_count_active(const elb_tensor *mean)
@@ -130,7 +130,7 @@ elb_status elb_validation_elbo(const elb_vae *vae, const elb_dataset *data, doub
     return status;
 }
 
-/* --- the end of an epoch --------------------------------------------------------------------------------------------- */
+/* --- the end of an epoch ------------------------------------------------------------------------------------------ */
 
 static json_t *epoch_coordinates(const elb_trainer *t)
 {

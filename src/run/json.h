@@ -15,7 +15,8 @@ json_t *elb_json_real(double value);
 double elb_json_number(const json_t *object, const char *key);
 /* Writes an object over several lines, atomically. Takes the reference; object may be NULL, which is ELB_MEMORY. */
 elb_status elb_json_save(elb_context *c, const char *path, json_t *object);
-/* Reads a file that holds one object; the caller decrefs it. Errors: ELB_FAILURE, ELB_DATA (not JSON, not an object). */
+/* Reads a file that holds one object; the caller decrefs it. Errors: ELB_FAILURE, ELB_DATA (not
+ * JSON, not an object). */
 elb_status elb_json_load(elb_context *c, const char *path, json_t **object);
 
 #endif

@@ -21,7 +21,7 @@ struct elb_log_file {
     int64_t position; /* bytes in whole lines */
 };
 
-/* --- writing ---------------------------------------------------------------------------------------------------- */
+/* --- writing ------------------------------------------------------------------------------------------------------ */
 
 static elb_status log_file_fail(const elb_log_file *log)
 {
@@ -122,7 +122,7 @@ void elb_log_file_close(elb_log_file *log)
     elb_free(log->context, log);
 }
 
-/* --- reading ---------------------------------------------------------------------------------------------------- */
+/* --- reading ------------------------------------------------------------------------------------------------------ */
 
 static elb_status log_history_parse(elb_log_history *h, const char *path, const char *bytes, int64_t size)
 {

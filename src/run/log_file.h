@@ -12,9 +12,9 @@ typedef struct elb_log_file elb_log_file;
  * system without locks is warned of. Nothing in it changes before elb_log_file_cut.
  * Errors: ELB_USAGE (another holds the lock), ELB_FAILURE, ELB_MEMORY. */
 elb_status elb_log_file_open(elb_context *c, const char *path, elb_log_file **log);
-/* Cuts the log to its earliest `keep` bytes and appends from there: 0 begins anew, and a resumed run passes the position
- * that its checkpoint remembers, so that lines written after the checkpoint are not there twice. A log that is already
- * shorter (somebody edited it) is kept to its last whole line, and a warning is logged. Errors: ELB_FAILURE. */
+/* Cuts the log to its earliest `keep` bytes and appends from there: 0 begins anew, and a resumed run passes the
+ * position that its checkpoint remembers, so that lines written after the checkpoint are not there twice. A log that is
+ * already shorter (somebody edited it) is kept to its last whole line, and a warning is logged. Errors: ELB_FAILURE. */
 elb_status elb_log_file_cut(elb_log_file *log, int64_t keep);
 /* Appends one object and hands it to the system at once. Takes the reference, also on failure; object may be NULL,
  * which is ELB_MEMORY. A line that could not be written whole is taken back. Use elb_json_real for every real. */

@@ -70,7 +70,7 @@ static bool safetensors_byte_count(const elb_safetensors_entry *e, int64_t *byte
     return true;
 }
 
-/* --- writing ---------------------------------------------------------------------------------------------------- */
+/* --- writing ------------------------------------------------------------------------------------------------------ */
 
 /* Adds one entry's description, whose data begin at *offset, and moves *offset behind them. */
 static elb_status safetensors_describe(elb_context *c, json_t *header, const elb_safetensors_entry *e, int64_t *offset)
@@ -157,7 +157,7 @@ elb_status elb_safetensors_save(elb_context *c, const char *path, const elb_safe
     return status;
 }
 
-/* --- reading ---------------------------------------------------------------------------------------------------- */
+/* --- reading ------------------------------------------------------------------------------------------------------ */
 
 static bool safetensors_find_dtype(const char *name, elb_dtype *dtype)
 {
@@ -334,7 +334,7 @@ void elb_safetensors_close(elb_safetensors *file)
     elb_free(file->context, file);
 }
 
-/* --- looking up ------------------------------------------------------------------------------------------------- */
+/* --- looking up --------------------------------------------------------------------------------------------------- */
 
 int64_t elb_safetensors_count(const elb_safetensors *file)
 {

@@ -67,14 +67,15 @@ int64_t elb_safetensors_metadata_count(const elb_safetensors *file);
 elb_safetensors_pair elb_safetensors_metadata_at(const elb_safetensors *file, int64_t i);
 const char *elb_safetensors_metadata(const elb_safetensors *file, const char *key); /* or NULL */
 
-/* Errors: ELB_MODEL when there is no such tensor of exactly this shape, naming it, what was expected and what was found. */
+/* Errors: ELB_MODEL when there is no such tensor of exactly this shape, naming it, what was
+ * expected and what was found. */
 elb_status elb_safetensors_check(const elb_safetensors *file, const char *name, int rank, const int64_t *shape);
 /* Copies a tensor that must have exactly this dtype and shape.
  * Errors: ELB_MODEL, naming the tensor, what was expected and what was found. */
 elb_status elb_safetensors_read(const elb_safetensors *file, const char *name, elb_dtype dtype, int rank,
                                 const int64_t *shape, void *out);
-/* Copies a tensor of exactly this shape, converting F64, F32, F16 or BF16 to elb_real (round to nearest).
- * Errors: ELB_MODEL as above, and for any other dtype. Non-finite values pass: what they mean is the caller's matter. */
+/* Copies a tensor of exactly this shape, converting F64, F32, F16 or BF16 to elb_real (round to nearest). Errors:
+ * ELB_MODEL as above, and for any other dtype. Non-finite values pass: what they mean is the caller's matter. */
 elb_status elb_safetensors_read_real(const elb_safetensors *file, const char *name, int rank, const int64_t *shape,
                                      elb_real *out);
 

@@ -28,7 +28,8 @@ static bool start_fits(const start_source *s, const elb_posterior *q, int64_t co
     return true;
 }
 
-/* The most components of a mixture, or just one posterior, that the file's encoder can be; else all, which will be refused. */
+/* The most components of a mixture, or just one posterior, that the file's encoder can be; else all,
+ * which will be refused. */
 static int64_t start_components(const start_source *s, const elb_posterior *q)
 {
     int64_t most = elb_posterior_is_mixture(q) ? q->options.order : 1;

@@ -5,7 +5,7 @@
 #include "run/schedule.h"
 #include "run/trainer.h"
 
-/* --- setting up ------------------------------------------------------------------------------------------------------ */
+/* --- setting up --------------------------------------------------------------------------------------------------- */
 
 static elb_status train_open_data(elb_trainer *t)
 {
@@ -77,7 +77,7 @@ static void train_close(elb_trainer *t)
     elb_free(c, t->config_path);
 }
 
-/* --- the loop -------------------------------------------------------------------------------------------------------- */
+/* --- the loop ----------------------------------------------------------------------------------------------------- */
 
 /* Which of the loss's terms is not finite. */
 static const char *train_blame(const elb_loss *l)

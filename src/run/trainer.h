@@ -56,8 +56,8 @@ typedef struct elb_trainer {
 /* --- trainer_folder.c */
 /* Fills in the paths. */
 elb_status elb_trainer_paths(elb_trainer *t);
-/* A new run in the folder: its log, config.yaml and first state. ELB_USAGE when the folder holds a run, or files of these
- * names that are no run's, or another process trains there. */
+/* A new run in the folder: its log, config.yaml and first state. ELB_USAGE when the folder holds a run, or files of
+ * these names that are no run's, or another process trains there. */
 elb_status elb_trainer_begin(elb_trainer *t);
 /* The folder's run, locked and read; unless there is nothing left to train, when no file changes, its log is cut to the
  * checkpoint and config.yaml written anew. Errors: as elb_checkpoint_read; ELB_USAGE (no run, another process). */
@@ -66,12 +66,12 @@ elb_status elb_trainer_continue(elb_trainer *t);
 bool elb_trainer_done(const elb_trainer *t);
 
 /* --- checkpoint.c */
-/* state.safetensors: everything, one atomic file; and model.safetensors beside it unless the best one is kept there. The
- * state comes first, so that a folder with a model can be resumed; but the one that says that the run has ended comes last.
- * ELB_NUMERIC, and nothing is written, when a parameter is not finite. */
+/* state.safetensors: everything, one atomic file; and model.safetensors beside it unless the best one is kept there.
+ * The state comes first, so that a folder with a model can be resumed; but the one that says that the run has ended
+ * comes last. ELB_NUMERIC, and nothing is written, when a parameter is not finite. */
 elb_status elb_checkpoint_write(elb_trainer *t);
-/* *log_position: the log's length at that time. Errors: ELB_MODEL (corrupt), ELB_USAGE (another configuration), ELB_DATA
- * (other training data). */
+/* *log_position: the log's length at that time. Errors: ELB_MODEL (corrupt), ELB_USAGE (another configuration),
+ * ELB_DATA (other training data). */
 elb_status elb_checkpoint_read(elb_trainer *t, int64_t *log_position);
 
 /* --- epoch.c */

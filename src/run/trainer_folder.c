@@ -19,7 +19,7 @@ elb_status elb_trainer_paths(elb_trainer *t)
     return all ? ELB_OK : ELB_MEMORY;
 }
 
-/* --- one process at a time ------------------------------------------------------------------------------------------- */
+/* --- one process at a time ---------------------------------------------------------------------------------------- */
 
 /* What a killed process had not finished. */
 static elb_status trainer_clean(elb_trainer *t)
@@ -44,7 +44,7 @@ static elb_status trainer_lock(elb_trainer *t)
     return trainer_clean(t);
 }
 
-/* --- a new run ------------------------------------------------------------------------------------------------------- */
+/* --- a new run ---------------------------------------------------------------------------------------------------- */
 
 static elb_status trainer_refuse(const elb_trainer *t, const char *name)
 {
@@ -97,7 +97,7 @@ elb_status elb_trainer_begin(elb_trainer *t)
     return elb_checkpoint_write(t);
 }
 
-/* --- a run that is there --------------------------------------------------------------------------------------------- */
+/* --- a run that is there ------------------------------------------------------------------------------------------ */
 
 bool elb_trainer_done(const elb_trainer *t)
 {

@@ -7,7 +7,7 @@
 
 #include "run/vae_text.h"
 
-/* --- the parts ------------------------------------------------------------------------------------------------------- */
+/* --- the parts ---------------------------------------------------------------------------------------------------- */
 
 /* A small file can declare a huge model: nothing is allocated for parameters that it does not hold. */
 static elb_status vae_check_shapes(const elb_vae *v, const elb_safetensors *file)
@@ -72,7 +72,7 @@ elb_params *elb_vae_block(const elb_vae *v, int block)
     return block == 0 ? &v->model->params : &v->posterior->params;
 }
 
-/* --- a fresh one ----------------------------------------------------------------------------------------------------- */
+/* --- a fresh one -------------------------------------------------------------------------------------------------- */
 
 enum { VAE_MEAN_ROWS = 256 };
 
@@ -135,7 +135,7 @@ elb_status elb_vae_create(const elb_config *config, const elb_dataset *dataset, 
     return status;
 }
 
-/* --- data ------------------------------------------------------------------------------------------------------------ */
+/* --- data --------------------------------------------------------------------------------------------------------- */
 
 elb_batch_spec elb_config_batch_spec(const elb_config *config, uint32_t epoch)
 {
@@ -188,7 +188,7 @@ elb_status elb_vae_set(elb_vae *v, const char *key, const char *value)
     return elb_config_set(v->config, key, value);
 }
 
-/* --- in and out ------------------------------------------------------------------------------------------------------ */
+/* --- in and out --------------------------------------------------------------------------------------------------- */
 
 int64_t elb_vae_tensor_count(const elb_vae *v)
 {
@@ -342,7 +342,7 @@ elb_status elb_vae_open(elb_context *c, const char *path, elb_vae **vae)
     return status;
 }
 
-/* --- facts ----------------------------------------------------------------------------------------------------------- */
+/* --- facts -------------------------------------------------------------------------------------------------------- */
 
 const elb_config *elb_vae_config(const elb_vae *v)
 {

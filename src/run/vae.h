@@ -22,8 +22,8 @@ struct elb_vae {
     elb_posterior *posterior;
 };
 
-/* One whose parameters are zero, for the caller to fill. `config` has nothing that is auto; shape: of one datum, 1 beyond
- * `rank`. */
+/* One whose parameters are zero, for the caller to fill. `config` has nothing that is auto; shape: of one
+ * datum, 1 beyond `rank`. */
 elb_status elb_vae_create_blank(elb_context *c, const elb_config *config, int rank, const int64_t shape[3],
                                 elb_vae **vae);
 /* The parameter blocks, decoder's first. */
@@ -42,9 +42,9 @@ char *elb_vae_file(elb_context *c, const char *path);
 const char *elb_vae_not_finite(const elb_vae *vae);
 /* ELB_MODEL names it. */
 elb_status elb_vae_check_finite(const elb_vae *vae);
-/* Takes the parameters of another run, a folder or a model.safetensors file: every tensor of the decoder, and of the encoder
- * those whose name the file has. An encoder of fewer components than this VAE's mixture has becomes its first ones, and the
- * others follow from it as posterior.start says; a file's tensors that this VAE lacks are left alone.
+/* Takes the parameters of another run, a folder or a model.safetensors file: every tensor of the decoder, and of the
+ * encoder those whose name the file has. An encoder of fewer components than this VAE's mixture has becomes its first
+ * ones, and the others follow from it as posterior.start says; a file's tensors that this VAE lacks are left alone.
  * Errors: ELB_FAILURE; ELB_MODEL (corrupt, another shape or nonlinearity), naming what does not fit; ELB_MEMORY. */
 elb_status elb_vae_start_from(elb_vae *vae, const char *path);
 /* Says in words when the data cannot be this VAE's: other size, or values its likelihood does not take. `config` says

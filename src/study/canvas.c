@@ -34,7 +34,7 @@ double elb_canvas_text_width(const char *text)
     return (double)elb_paint_text_width(text, 1);
 }
 
-/* --- SVG ------------------------------------------------------------------------------------------------------------ */
+/* --- SVG ---------------------------------------------------------------------------------------------------------- */
 
 /* A number of units to a hundredth, the same in every locale. */
 static void svg_put(elb_writer *w, const char *name, double value)
@@ -116,7 +116,7 @@ static elb_status svg_open(elb_canvas *v, int64_t width, int64_t height)
     return ELB_OK;
 }
 
-/* --- PNG ------------------------------------------------------------------------------------------------------------ */
+/* --- PNG ---------------------------------------------------------------------------------------------------------- */
 
 /* Edges at whole pixels: boxes that meet leave no gap. */
 static void png_box(elb_canvas *v, elb_point corner, double width, double height, elb_color color)
@@ -160,7 +160,7 @@ static elb_status png_open(elb_canvas *v, int64_t width, int64_t height)
     return elb_image_create(v->context, width * CANVAS_SCALE, height * CANVAS_SCALE, 3, 255, &v->image);
 }
 
-/* --- either --------------------------------------------------------------------------------------------------------- */
+/* --- either ------------------------------------------------------------------------------------------------------- */
 
 static void canvas_free(elb_canvas *v)
 {

@@ -1,7 +1,7 @@
 /* canvas.h - a page that is drawn once as SVG and once as PNG by the same calls.
  *
- * Lengths are in units, of which a letter is 6 wide and 7 high above its line; y grows downwards. Nothing here returns a
- * status but open and close: a canvas remembers a failure until it is closed. */
+ * Lengths are in units, of which a letter is 6 wide and 7 high above its line; y grows downwards. Nothing here returns
+ * a status but open and close: a canvas remembers a failure until it is closed. */
 #ifndef ELB_CANVAS_H
 #define ELB_CANVAS_H
 

@@ -13,7 +13,7 @@
 
 const int64_t elb_cell_batches[ELB_CELL_BATCHES] = {1, 128};
 
-/* --- a run that is there -------------------------------------------------------------------------------------------- */
+/* --- a run that is there ------------------------------------------------------------------------------------------ */
 
 static bool cell_has(const elb_cell *cell, const char *name)
 {
@@ -71,7 +71,7 @@ static elb_status cell_look(const elb_grid *g, elb_cell *cell, bool *ended)
     return ELB_OK;
 }
 
-/* --- what a run starts from ----------------------------------------------------------------------------------------- */
+/* --- what a run starts from --------------------------------------------------------------------------------------- */
 
 static int64_t cell_checksum(const elb_vae *vae)
 {
@@ -119,7 +119,7 @@ static elb_status cell_check_start(const elb_grid *g, const elb_cell *cell)
     return status;
 }
 
-/* --- training ------------------------------------------------------------------------------------------------------- */
+/* --- training ----------------------------------------------------------------------------------------------------- */
 
 elb_status elb_cell_train(const elb_grid *g, elb_cell *cell, elb_progress_fn progress, void *user)
 {
@@ -145,7 +145,7 @@ elb_status elb_cell_train(const elb_grid *g, elb_cell *cell, elb_progress_fn pro
     return ELB_OK;
 }
 
-/* --- the model and the data ------------------------------------------------------------------------------------- */
+/* --- the model and the data --------------------------------------------------------------------------------------- */
 
 elb_status elb_cell_refine_as(elb_cell_work *work, const elb_config *config)
 {
@@ -176,7 +176,7 @@ void elb_cell_close(elb_cell_work *work)
     elb_vae_destroy(work->vae);
 }
 
-/* --- what is kept ----------------------------------------------------------------------------------------------- */
+/* --- what is kept ------------------------------------------------------------------------------------------------- */
 
 json_t *elb_cell_key(const elb_cell_work *work, json_t *more)
 {

@@ -30,7 +30,8 @@ elb_status elb_cell_open(const elb_grid *g, elb_cell *cell, elb_cell_work *work)
 void elb_cell_close(elb_cell_work *work);
 /* Keys of "refine" as `config` has them. */
 elb_status elb_cell_refine_as(elb_cell_work *work, const elb_config *config);
-/* All that a number depends on besides `more`, which it takes: the model, its keys of data and refine. NULL: no memory. */
+/* All that a number depends on besides `more`, which it takes: the model, its keys of data and
+ * refine. NULL: no memory. */
 json_t *elb_cell_key(const elb_cell_work *work, json_t *more);
 /* FOLDER/NAME.json: *object is NULL when there is none that was made under this key. Errors: ELB_MEMORY. */
 elb_status elb_cell_load(const elb_cell_work *work, const char *name, const json_t *key, json_t **object);

@@ -22,7 +22,7 @@ static json_t *estimate_key(const elb_cell_work *work)
                                         (json_int_t)e->limit, "part", e->part, "seed", (json_int_t)work->cell->seed));
 }
 
-/* --- kept numbers ----------------------------------------------------------------------------------------------- */
+/* --- kept numbers ------------------------------------------------------------------------------------------------- */
 
 static json_t *estimate_array(const elb_cell_estimate *e)
 {
@@ -62,7 +62,7 @@ static bool estimate_take(const json_t *array, elb_cell_estimate *e)
     return true;
 }
 
-/* --- the work --------------------------------------------------------------------------------------------------- */
+/* --- the work ----------------------------------------------------------------------------------------------------- */
 
 static void estimate_each(void *user, const elb_datum_estimate *datum)
 {
@@ -145,10 +145,10 @@ static elb_status estimate_keep(estimate_job *j, const char *name, elb_cell_esti
     return status;
 }
 
-/* --- a refined proposal ----------------------------------------------------------------------------------------- */
+/* --- a refined proposal ------------------------------------------------------------------------------------------- */
 
-/* From where the method's own inference starts, in its own family: a Gaussian would not fit the posterior of a model that
- * was trained with a flow. */
+/* From where the method's own inference starts, in its own family: a Gaussian would not fit the posterior of a model
+ * that was trained with a flow. */
 static elb_status estimate_refine(elb_cell_work *work)
 {
     const elb_plan_evaluate *e = &work->grid->plan->evaluate;

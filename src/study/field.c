@@ -22,7 +22,7 @@ void elb_field_make(elb_field *f, elb_window window, double *log_values)
     *f = (elb_field){window, top + log(sum * cell), log_values};
 }
 
-/* --- draws ------------------------------------------------------------------------------------------------------------ */
+/* --- draws -------------------------------------------------------------------------------------------------------- */
 
 /* Along one side, by a Gaussian of `deviation` grid points. Mass that would leave the window is left out. */
 static void field_blur(double *values, int64_t step, double deviation)
@@ -64,7 +64,7 @@ void elb_field_from_draws(elb_field *f, elb_window window, double *values, int64
     *f = (elb_field){window, NAN, values};
 }
 
-/* --- regions ---------------------------------------------------------------------------------------------------------- */
+/* --- regions ------------------------------------------------------------------------------------------------------ */
 
 elb_status elb_field_level(elb_context *c, const elb_field *f, double mass, double *level)
 {

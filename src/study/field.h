@@ -22,7 +22,8 @@ void elb_field_make(elb_field *f, elb_window window, double *log_values);
 void elb_field_from_draws(elb_field *f, elb_window window, double *values, int64_t n, const elb_real *z);
 /* The centre of point i of SIDE along a side. */
 double elb_field_at(const elb_window *w, int side, int64_t i);
-/* The level whose region above it holds so much of the mass: the smallest such region (Hyndman 1996). Errors: ELB_MEMORY. */
+/* The level whose region above it holds so much of the mass: the smallest such region (Hyndman
+ * 1996). Errors: ELB_MEMORY. */
 elb_status elb_field_level(elb_context *c, const elb_field *f, double mass, double *level);
 
 /* Into a square of the page, `side` wide: the region above the level in one colour, or its outline. */

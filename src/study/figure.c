@@ -59,7 +59,7 @@ static elb_point figure_place(const figure_panel *f, double x, double y)
                        b->bottom - elb_axis_place(&f->y, y) * (b->bottom - b->top)};
 }
 
-/* --- axes ----------------------------------------------------------------------------------------------------------- */
+/* --- axes --------------------------------------------------------------------------------------------------------- */
 
 static void figure_fit(figure_panel *f)
 {
@@ -101,7 +101,7 @@ static void figure_draw_axes(const figure_panel *f)
                     f->panel->x_label);
 }
 
-/* --- points --------------------------------------------------------------------------------------------------------- */
+/* --- points ------------------------------------------------------------------------------------------------------- */
 
 /* A stroke that names keep off. */
 static void figure_draw_stroke(figure_panel *f, elb_point from, elb_point to, elb_color color)
@@ -141,7 +141,7 @@ static void figure_draw_point(figure_panel *f, const elb_figure_point *p)
         (figure_box){at.x - figure_radius, at.y - figure_radius, at.x + figure_radius, at.y + figure_radius};
 }
 
-/* --- names ---------------------------------------------------------------------------------------------------------- */
+/* --- names -------------------------------------------------------------------------------------------------------- */
 
 static double figure_overlap(const figure_box *a, const figure_box *b)
 {
@@ -184,7 +184,7 @@ static void figure_draw_name(figure_panel *f, const elb_figure_point *p)
     f->boxes[f->box_count++] = best;
 }
 
-/* --- panels --------------------------------------------------------------------------------------------------------- */
+/* --- panels ------------------------------------------------------------------------------------------------------- */
 
 static void figure_draw_panel(figure_panel *f)
 {

@@ -8,7 +8,7 @@
 #include "run/json.h"
 #include "study/gap.h"
 
-/* --- JSON -------------------------------------------------------------------------------------------------------------- */
+/* --- JSON --------------------------------------------------------------------------------------------------------- */
 
 static json_t *files_mean(const elb_gap_mean *m)
 {
@@ -81,7 +81,7 @@ elb_status elb_gap_save_json(const elb_vae *vae, const elb_gap_settings *s, cons
     return status;
 }
 
-/* --- every datum ------------------------------------------------------------------------------------------------------- */
+/* --- every datum -------------------------------------------------------------------------------------------------- */
 
 enum { FILES_GAPS = 4, FILES_NAME = 32, FILES_CELLS_MOST = 2 + FILES_GAPS + ELB_GAP_PARTS * ELB_GAP_COLUMNS };
 

@@ -41,7 +41,7 @@ typedef struct picture_job {
     int64_t done, block; /* of the phase; of which so much is in progress */
 } picture_job;
 
-/* --- lambda ----------------------------------------------------------------------------------------------------------- */
+/* --- lambda ------------------------------------------------------------------------------------------------------- */
 
 static elb_status picture_tell(picture_job *j, double part)
 {
@@ -90,7 +90,7 @@ static elb_status picture_open_q(picture_job *j, const char *title, int family)
     return elb_importance_create(j->context, v->model, q->family, NULL, s->samples, s->seed, &q->importance);
 }
 
-/* --- which data ------------------------------------------------------------------------------------------------------- */
+/* --- which data --------------------------------------------------------------------------------------------------- */
 
 typedef struct picture_gaps {
     picture_job *job;
@@ -146,7 +146,7 @@ static elb_status picture_choose(picture_job *j, int64_t index[2])
     return status;
 }
 
-/* --- one row ---------------------------------------------------------------------------------------------------------- */
+/* --- one row ------------------------------------------------------------------------------------------------------ */
 
 /* Ellipses instead of nothing but the outline of them all. */
 static void picture_components(const picture_q *q, elb_scene_panel *p)
@@ -218,7 +218,7 @@ static elb_status picture_row(picture_job *j, int64_t index, const char *why, el
     return ELB_OK;
 }
 
-/* --- the whole -------------------------------------------------------------------------------------------------------- */
+/* --- the whole ---------------------------------------------------------------------------------------------------- */
 
 static elb_status picture_save(const picture_job *j, const elb_scene_row *rows, int64_t count)
 {

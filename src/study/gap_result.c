@@ -44,8 +44,8 @@ static void result_shares(const elb_gap_work *w, elb_gap_part part, elb_gap_resu
     if (!optimum) r->converged[part] = r->agree[part] = NAN;
 }
 
-/* The greatest in the mean: a maximum for every datum would favour whatever is noisiest. For the same reason another bound
- * than that by q*, whose weights vary least, must be greater by more than chance. */
+/* The greatest in the mean: a maximum for every datum would favour whatever is noisiest. For the same reason another
+ * bound than that by q*, whose weights vary least, must be greater by more than chance. */
 static elb_gap_part result_best(const elb_gap_work *w)
 {
     static const elb_gap_part others[] = {ELB_GAP_ENCODER, ELB_GAP_AIS};

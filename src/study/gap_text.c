@@ -25,7 +25,7 @@ static void text_put(text *t, const char *format, ...)
     t->used = size < 0 || t->used + size >= TEXT_SIZE ? TEXT_SIZE - 1 : t->used + size;
 }
 
-/* --- the table --------------------------------------------------------------------------------------------------------- */
+/* --- the table ---------------------------------------------------------------------------------------------------- */
 
 /* "-89.85 +- 0.31"; "" where it was not worked out. */
 static const char *text_mean(const elb_gap_mean *m, char cell[TEXT_CELL])
@@ -107,7 +107,7 @@ static void text_times(text *t, const elb_gap_result *r, int count)
     text_put(t, "\n");
 }
 
-/* --- advice ------------------------------------------------------------------------------------------------------------ */
+/* --- advice ------------------------------------------------------------------------------------------------------- */
 
 static const char *text_number(double value, char number[ELB_NUMBER_SIZE])
 {

@@ -47,7 +47,7 @@ double elb_gap_at(const elb_gap_work *w, elb_gap_part part, int64_t i, elb_gap_c
     return i < p->count ? p->rows[i * p->columns + column] : NAN;
 }
 
-/* --- one block --------------------------------------------------------------------------------------------------------- */
+/* --- one block ---------------------------------------------------------------------------------------------------- */
 
 static elb_status gap_watch(void *user, double done)
 {
@@ -144,7 +144,7 @@ static elb_status gap_block(void *user, const elb_block *whole)
     return elb_reporter_update(&g->reporter, g->done);
 }
 
-/* --- one part ---------------------------------------------------------------------------------------------------------- */
+/* --- one part ----------------------------------------------------------------------------------------------------- */
 
 static elb_status gap_open_optimum(gap_part *g)
 {
@@ -231,7 +231,7 @@ elb_status elb_gap_work_run(elb_gap_work *w)
     return ELB_OK;
 }
 
-/* --- all of a set ------------------------------------------------------------------------------------------------------ */
+/* --- all of a set ------------------------------------------------------------------------------------------------- */
 
 /* The family of q(z|x) as it is used: what refinement makes of the posterior's, where it is set to. */
 static elb_gap_part gap_own(const elb_vae *v)

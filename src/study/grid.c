@@ -8,7 +8,7 @@
 #include <elbow/suggest.h>
 #include <elbow/train.h>
 
-/* --- one configuration ------------------------------------------------------------------------------------------ */
+/* --- one configuration -------------------------------------------------------------------------------------------- */
 
 static elb_status grid_set_all(elb_config *config, const elb_pairs *pairs)
 {
@@ -55,7 +55,7 @@ static elb_status grid_configure(const elb_plan *plan, const elb_plan_method *me
     return elb_fail(plan->context, ELB_USAGE, "no data is given: set data to a file, a folder or a name");
 }
 
-/* --- one cell --------------------------------------------------------------------------------------------------- */
+/* --- one cell ----------------------------------------------------------------------------------------------------- */
 
 /* The index-th cell of the method that `name` is under `key` in a later one; their seeds are the same. */
 static elb_status grid_refer(elb_grid *g, elb_cell *cell, const char *key, const char *name, int64_t index,
@@ -142,7 +142,7 @@ static elb_status grid_cell(elb_grid *g, int64_t method, int64_t index)
     return cell->source >= 0 ? grid_cell_of(g, cell) : grid_cell_trained(g, cell);
 }
 
-/* --- all of them ------------------------------------------------------------------------------------------------ */
+/* --- all of them -------------------------------------------------------------------------------------------------- */
 
 static int64_t grid_seeds(const elb_plan *plan, int64_t method)
 {

@@ -48,8 +48,8 @@ typedef struct elb_grid {
  * Errors: ELB_USAGE, ELB_MEMORY; what elb_run_config returns. */
 elb_status elb_grid_create(const elb_plan *plan, const char *folder, elb_grid **grid);
 void elb_grid_destroy(elb_grid *grid); /* may be NULL */
-/* Whether a cell's data, decoder and likelihood are those of the cells before it. Again after training, which settles what
- * the configuration left to the data. Errors: ELB_USAGE. */
+/* Whether a cell's data, decoder and likelihood are those of the cells before it. Again after training, which settles
+ * what the configuration left to the data. Errors: ELB_USAGE. */
 elb_status elb_grid_check(const elb_grid *grid, const elb_cell *cell);
 /* NULL when there is none. */
 elb_cell *elb_grid_find(const elb_grid *grid, int64_t method, int64_t seed);

@@ -62,7 +62,7 @@ elb_status elb_pairs_add(elb_context *c, elb_pairs *pairs, const char *key, cons
     return pair->key && pair->value ? ELB_OK : ELB_MEMORY;
 }
 
-/* --- methods ---------------------------------------------------------------------------------------------------- */
+/* --- methods ------------------------------------------------------------------------------------------------------ */
 
 int64_t elb_plan_find(const elb_plan *plan, const char *name)
 {
@@ -120,7 +120,7 @@ elb_status elb_plan_add_preset(elb_plan *plan, const char *preset)
     return ELB_OK;
 }
 
-/* --- runs ------------------------------------------------------------------------------------------------------- */
+/* --- runs --------------------------------------------------------------------------------------------------------- */
 
 elb_status elb_plan_add_run_to(elb_plan *plan, elb_plan_method *method, const char *run)
 {
@@ -183,7 +183,7 @@ elb_status elb_plan_add_run(elb_plan *plan, const char *run)
     return status;
 }
 
-/* --- keys ------------------------------------------------------------------------------------------------------- */
+/* --- keys --------------------------------------------------------------------------------------------------------- */
 
 elb_status elb_plan_set(elb_plan *plan, const char *key, const char *value)
 {

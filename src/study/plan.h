@@ -64,7 +64,8 @@ struct elb_plan {
 
 extern const elb_option elb_plan_option_table[], elb_plan_evaluate_table[], elb_plan_method_table[];
 
-/* A new method with the default options. Errors: ELB_USAGE (a name that is taken, or no name for a folder), ELB_MEMORY. */
+/* A new method with the default options. Errors: ELB_USAGE (a name that is taken, or no name for
+ * a folder), ELB_MEMORY. */
 elb_status elb_plan_add(elb_plan *plan, const char *name, elb_plan_method **method);
 /* The method of that name, or -1. */
 int64_t elb_plan_find(const elb_plan *plan, const char *name);

@@ -14,7 +14,7 @@ typedef struct plot_panel {
     char x_label[64], y_label[96];
 } plot_panel;
 
-/* --- series --------------------------------------------------------------------------------------------------------- */
+/* --- series ------------------------------------------------------------------------------------------------------- */
 
 /* All that a method sets but how many steps it takes. */
 static bool plot_same_refinement(const elb_plan_method *a, const elb_plan_method *b)
@@ -54,7 +54,7 @@ static int64_t plot_before(const elb_summary *s, int64_t row, int batch)
     return best;
 }
 
-/* --- panels --------------------------------------------------------------------------------------------------------- */
+/* --- panels ------------------------------------------------------------------------------------------------------- */
 
 /* Of a series' member only what its name adds to the source's: "+ 5" beside "VAE". */
 static const char *plot_name(const elb_summary *s, const elb_row *row)
@@ -69,8 +69,8 @@ static const char *plot_name(const elb_summary *s, const elb_row *row)
     return *rest ? rest : name;
 }
 
-/* By its own posterior every row is a point of its own; the model of a series is one, and is shown once. Bars are the gain's:
- * how data differ in their likelihood says nothing about methods. */
+/* By its own posterior every row is a point of its own; the model of a series is one, and is shown once. Bars are the
+ * gain's: how data differ in their likelihood says nothing about methods. */
 static void plot_fill(const elb_summary *s, int measure, int batch, plot_panel *p)
 {
     static const char *const names[ELB_MEASURES] = {"ELBO", "IWAE, own posterior", "log p, refined proposal"};

@@ -47,7 +47,7 @@ static bool scene_inside(const scene_square *s, elb_point at)
            at.y <= s->corner.y + SCENE_SIDE;
 }
 
-/* --- one panel -------------------------------------------------------------------------------------------------------- */
+/* --- one panel ---------------------------------------------------------------------------------------------------- */
 
 static void scene_draw_axes(const scene_square *s)
 {
@@ -106,7 +106,7 @@ static elb_status scene_draw_panel(const scene_square *s, const elb_scene_row *r
     return ELB_OK;
 }
 
-/* --- one row ---------------------------------------------------------------------------------------------------------- */
+/* --- one row ------------------------------------------------------------------------------------------------------ */
 
 static elb_color scene_pixel(const elb_scene_row *r, int64_t y, int64_t x)
 {

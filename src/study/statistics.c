@@ -9,7 +9,7 @@
 
 enum { STATISTICS_EXACT = 50, STATISTICS_STEPS = 300 };
 
-/* --- Student ---------------------------------------------------------------------------------------------------- */
+/* --- Student ------------------------------------------------------------------------------------------------------ */
 
 static double statistics_log_beta(double a, double b)
 {
@@ -56,7 +56,7 @@ double elb_student_p(double t, double freedom)
     return statistics_beta(freedom / (freedom + t * t), freedom / 2, 0.5);
 }
 
-/* --- Wilcoxon --------------------------------------------------------------------------------------------------- */
+/* --- Wilcoxon ----------------------------------------------------------------------------------------------------- */
 
 static int statistics_by_size(const void *a, const void *b)
 {
@@ -92,7 +92,7 @@ static double statistics_wilcoxon(const double *differences, int64_t n)
     return erfc((all / 2 - smaller) / sqrt(variance) / sqrt(2));
 }
 
-/* --- both ------------------------------------------------------------------------------------------------------- */
+/* --- both --------------------------------------------------------------------------------------------------------- */
 
 static double statistics_t(const elb_paired_test *t)
 {

@@ -76,7 +76,7 @@ static elb_row_mean summary_measure(const elb_grid *g, int64_t method, int measu
     return (elb_row_mean){m.count, m.count > 0 ? m.mean : NAN, m.count > 1 ? elb_moments_error(&m) : error};
 }
 
-/* --- differences ---------------------------------------------------------------------------------------------------- */
+/* --- differences -------------------------------------------------------------------------------------------------- */
 
 static bool summary_paired(const elb_cell *a, const elb_cell *b, int measure)
 {
@@ -127,7 +127,7 @@ static elb_status summary_gain(const elb_grid *g, int64_t method, int measure, e
     return ELB_OK;
 }
 
-/* --- all methods ---------------------------------------------------------------------------------------------------- */
+/* --- all methods -------------------------------------------------------------------------------------------------- */
 
 static int64_t summary_diverged(const elb_grid *g, int64_t method)
 {

@@ -10,7 +10,7 @@
 
 static const char *const files_measures[ELB_MEASURES] = {"elbo", "own", "refined"};
 
-/* --- CSV ------------------------------------------------------------------------------------------------------------ */
+/* --- CSV ---------------------------------------------------------------------------------------------------------- */
 
 static void files_put_text(elb_writer *w, const char *text)
 {
@@ -72,7 +72,7 @@ elb_status elb_summary_save_csv(const elb_summary *s, const char *path)
     return elb_writer_commit(w);
 }
 
-/* --- JSON ----------------------------------------------------------------------------------------------------------- */
+/* --- JSON --------------------------------------------------------------------------------------------------------- */
 
 /* false where there was no memory; jansson takes the reference in any case. */
 static bool files_put(json_t *object, const char *key, json_t *value)

@@ -116,7 +116,7 @@ static void table_notes(const elb_summary *s, char notes[TABLE_NOTES])
         elb_plan_label(&s->grid->plan->methods[s->grid->reference]));
 }
 
-/* --- plain text ----------------------------------------------------------------------------------------------------- */
+/* --- plain text --------------------------------------------------------------------------------------------------- */
 
 typedef struct table_widths {
     int label, columns[TABLE_COLUMNS];
@@ -167,7 +167,7 @@ elb_status elb_summary_text(const elb_summary *s, char **text)
     return ELB_OK;
 }
 
-/* --- Markdown ------------------------------------------------------------------------------------------------------- */
+/* --- Markdown ----------------------------------------------------------------------------------------------------- */
 
 /* A bar would end the cell. */
 static void table_put_label(elb_writer *w, const char *label)

@@ -27,7 +27,7 @@ void elb_truth_close(elb_truth *h)
     elb_free(h->model->context, h->z);
 }
 
-/* --- densities --------------------------------------------------------------------------------------------------------- */
+/* --- densities ---------------------------------------------------------------------------------------------------- */
 
 /* Points first .. first+count-1 of the grid, as z [count,1,2]. */
 static elb_tensor *truth_points(elb_tape *t, const elb_window *w, int64_t first, int64_t count)
@@ -86,7 +86,7 @@ elb_status elb_truth_of_q(elb_truth *h, elb_posterior *q, elb_real *lambda, cons
     return ELB_OK;
 }
 
-/* --- windows ----------------------------------------------------------------------------------------------------------- */
+/* --- windows ------------------------------------------------------------------------------------------------------ */
 
 static void truth_widen(elb_window *w, const double z[2])
 {

@@ -24,8 +24,8 @@ void elb_truth_close(elb_truth *h); /* h may be all zero */
 elb_status elb_truth_find(elb_truth *h, elb_real *x, elb_window *window);
 /* Makes it hold what is in sight of q(z|x), too: lambda [1,P]. */
 elb_status elb_truth_widen(elb_truth *h, elb_posterior *q, elb_real *lambda, elb_window *window);
-/* p(z|x) over a square around the window; its log_mass is log p(x), as far as the window holds the mass. The field's values
- * are h->grid, as the next's. */
+/* p(z|x) over a square around the window; its log_mass is log p(x), as far as the window holds the mass. The field's
+ * values are h->grid, as the next's. */
 elb_status elb_truth_of_p(elb_truth *h, elb_real *x, elb_window window, elb_field *field);
 /* q(z|x) over a window; by draws where it does not tell its density. */
 elb_status elb_truth_of_q(elb_truth *h, elb_posterior *q, elb_real *lambda, const elb_window *window, elb_field *field);

@@ -56,7 +56,7 @@ elb_status elb_image_check(elb_context *c, const elb_image_items *items, int64_t
     return ELB_OK;
 }
 
-/* --- grids ------------------------------------------------------------------------------------------------------ */
+/* --- grids -------------------------------------------------------------------------------------------------------- */
 
 typedef struct image_layout {
     int64_t columns, rows; /* rows of one source */
@@ -148,7 +148,7 @@ elb_status elb_image_draw(elb_context *c, const elb_image_items *items, elb_imag
     return kind == ELB_IMAGE_GRID ? elb_image_grid(c, items, image) : elb_image_heat(c, items, image);
 }
 
-/* --- PNG -------------------------------------------------------------------------------------------------------- */
+/* --- PNG ---------------------------------------------------------------------------------------------------------- */
 
 elb_status elb_image_encode(const elb_image *image, uint8_t **bytes, int64_t *size)
 {

@@ -30,15 +30,15 @@ typedef struct elb_image_items {
 
 /* *size = values of one datum. Errors: ELB_USAGE when there are no data, or more than can be counted. */
 elb_status elb_image_check(elb_context *c, const elb_image_items *items, int64_t *size);
-/* Images with values in [0,1] (what lies outside is cut off, NaN is black), channels 1 or 3, on a light ground. With two
- * sources each row of the first stands directly above the same row of the second, and a wider gap follows.
- * Errors: ELB_USAGE (no data, other channels, too large), ELB_MEMORY. */
+/* Images with values in [0,1] (what lies outside is cut off, NaN is black), channels 1 or 3, on a light ground. With
+ * two sources each row of the first stands directly above the same row of the second, and a wider gap follows. Errors:
+ * ELB_USAGE (no data, other channels, too large), ELB_MEMORY. */
 elb_status elb_image_grid(elb_context *c, const elb_image_items *items, elb_image **image);
 /* Pairs of numbers as points of a plane (height*width*channels = 2): the first source grey, the second in colour on
  * top. Points that are not finite are left out. Errors: as above. */
 elb_status elb_image_scatter(elb_context *c, const elb_image_items *items, elb_image **image);
-/* Any table: a row per datum, 240 at most, and a column per value, dark for the least and light for the greatest value of
- * all; two sources side by side. NaN is red. Errors: as above. */
+/* Any table: a row per datum, 240 at most, and a column per value, dark for the least and light for the greatest value
+ * of all; two sources side by side. NaN is red. Errors: as above. */
 elb_status elb_image_heat(elb_context *c, const elb_image_items *items, elb_image **image);
 typedef enum elb_image_kind { ELB_IMAGE_GRID, ELB_IMAGE_SCATTER, ELB_IMAGE_HEAT } elb_image_kind;
 /* Whichever of the three suits data of this shape. */

@@ -20,7 +20,7 @@ enum {
 
 static const elb_color plot_points[ELB_IMAGE_SOURCES] = {{{123, 135, 148}}, {{214, 69, 65}}};
 
-/* --- scatter ---------------------------------------------------------------------------------------------------- */
+/* --- scatter ------------------------------------------------------------------------------------------------------ */
 
 /* A little wider than the finite values of one coordinate (0 or 1) of all sources. */
 static elb_axis plot_axis(const elb_image_items *items, int coordinate)
@@ -80,7 +80,7 @@ elb_status elb_image_scatter(elb_context *c, const elb_image_items *items, elb_i
     return ELB_OK;
 }
 
-/* --- heat map --------------------------------------------------------------------------------------------------- */
+/* --- heat map ----------------------------------------------------------------------------------------------------- */
 
 /* From dark blue over teal to pale yellow: lightness rises evenly. */
 static elb_color plot_heat(double place)

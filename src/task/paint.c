@@ -51,7 +51,7 @@ void elb_paint_line(elb_image *m, const double from[2], const double to[2], doub
         }
 }
 
-/* --- letters ---------------------------------------------------------------------------------------------------- */
+/* --- letters ------------------------------------------------------------------------------------------------------ */
 
 /* From the space on. One byte per row, the leftmost of five columns in bit 4. */
 static const uint8_t paint_letters[][ELB_LETTER_HEIGHT] = {

@@ -42,7 +42,7 @@ static bool elementwise_smaller(const elb_tensor *a, const elb_tensor *b)
     return m < n || (m == n && a->rank < b->rank);
 }
 
-/* --- backward into a broadcast operand ----------------------------------------------------------------------------- */
+/* --- backward into a broadcast operand ---------------------------------------------------------------------------- */
 
 /* Rows of operand i that a tile owns: the tile's own rows when shapes agree; else all, as one tile does it. */
 static int64_t elementwise_backward_tiles(const elb_tensor *y)
@@ -67,7 +67,7 @@ static void elementwise_begin(elb_tensor *y, int i, int64_t begin, int64_t end)
         elementwise_clear(x, 0, x->rows);
 }
 
-/* --- add and sub ----------------------------------------------------------------------------------------------------- */
+/* --- add and sub -------------------------------------------------------------------------------------------------- */
 
 static void add_signed(const elb_kernels *k, elb_tensor *y, int64_t tile, elb_real sign)
 {
@@ -142,7 +142,7 @@ elb_tensor *elb_sub(elb_tape *t, elb_tensor *a, elb_tensor *b)
     return elb_sparing(elementwise_binary(t, &elb_op_sub, a, b), ELB_SPARES_ALL);
 }
 
-/* --- mul ----------------------------------------------------------------------------------------------------------- */
+/* --- mul ---------------------------------------------------------------------------------------------------------- */
 
 static void mul_forward(const elb_kernels *k, elb_tensor *y, int64_t tile)
 {
@@ -188,7 +188,7 @@ elb_tensor *elb_mul(elb_tape *t, elb_tensor *a, elb_tensor *b)
                                      : elementwise_binary(t, &elb_op_mul, a, b);
 }
 
-/* --- one operand ----------------------------------------------------------------------------------------------------- */
+/* --- one operand -------------------------------------------------------------------------------------------------- */
 
 static void affine_forward(const elb_kernels *k, elb_tensor *y, int64_t tile)
 {

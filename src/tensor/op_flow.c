@@ -4,7 +4,7 @@
 
 /* The steps of normalising flows, fused: every coordinate shifted and scaled, and reflections. */
 
-/* --- shift and scale --------------------------------------------------------------------------------------------- */
+/* --- shift and scale ---------------------------------------------------------------------------------------------- */
 
 static elb_flow_form step_form(const elb_tensor *y)
 {
@@ -84,7 +84,7 @@ elb_tensor *elb_flow_step(elb_tape *t, elb_tensor *z, elb_tensor *mc, elb_flow_f
     return step_node(t, &elb_op_flow_step, z, mc, form);
 }
 
-/* --- the same undone: z of y = shift + scale z ------------------------------------------------------------------- */
+/* --- the same undone: z of y = shift + scale z -------------------------------------------------------------------- */
 
 static void undo_forward(const elb_kernels *k, elb_tensor *z, int64_t tile)
 {
@@ -134,7 +134,7 @@ elb_tensor *elb_flow_undo(elb_tape *t, elb_tensor *y, elb_tensor *mc, elb_flow_f
     return step_node(t, &elb_op_flow_undo, y, mc, form);
 }
 
-/* --- its log-determinant ------------------------------------------------------------------------------------------- */
+/* --- its log-determinant ------------------------------------------------------------------------------------------ */
 
 static int64_t log_det_tiles(const elb_tensor *y)
 {
@@ -197,7 +197,7 @@ elb_tensor *elb_flow_log_det(elb_tape *t, elb_tensor *mc, elb_flow_form form)
     return y->scratch != NULL ? y : NULL;
 }
 
-/* --- reflections: a backward tile owns vectors b and walks their samples --------------------------------------------- */
+/* --- reflections: a backward tile owns vectors b and walks their samples ------------------------------------------ */
 
 #define REFLECT_LEAST 1e-12 /* of |v|^2: a shorter vector has no direction, and reflects nothing */
 

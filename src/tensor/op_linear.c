@@ -29,15 +29,15 @@ static bool linear_trains(const elb_tensor *y)
     return y->in[1]->needs_grad || (y->in[2] != NULL && y->in[2]->needs_grad);
 }
 
-/* A large batch is cut along its rows, and every thread reads all weights; a small one along the weights' rows, and every
- * thread reads the whole batch. */
+/* A large batch is cut along its rows, and every thread reads all weights; a small one along the weights' rows, and
+ * every thread reads the whole batch. */
 static bool linear_by_rows(const elb_tensor *y)
 {
     return elb_tape_rows_fixed(y->tape) || y->rows >= (linear_trains(y) ? LINEAR_ROWS : LINEAR_FROZEN_ROWS);
 }
 
-/* A product with W^T copies it about each time, which costs a tenth of it. Where rows are fixed and the weights frozen, as
- * where one tape is run many times, they are turned once, into W^T [n,m]. */
+/* A product with W^T copies it about each time, which costs a tenth of it. Where rows are fixed and the weights frozen,
+ * as where one tape is run many times, they are turned once, into W^T [n,m]. */
 static bool linear_turns(const elb_tensor *y)
 {
     return elb_tape_rows_fixed(y->tape) && !y->in[1]->needs_grad;
@@ -96,7 +96,7 @@ static elb_real *linear_turned(const elb_tensor *y)
     return y->scratch + linear_pad(y);
 }
 
-/* --- forward ----------------------------------------------------------------------------------------------------- */
+/* --- forward ------------------------------------------------------------------------------------------------------ */
 
 static int64_t linear_turn_tiles(const elb_tensor *y)
 {
@@ -167,7 +167,7 @@ static void linear_forward(const elb_kernels *k, elb_tensor *y, int64_t tile)
     k->activate(linear_activation(y), at.rows, at.cols, b != NULL ? b->data + at.col : NULL, out, y->cols);
 }
 
-/* --- backward ---------------------------------------------------------------------------------------------------- */
+/* --- backward ----------------------------------------------------------------------------------------------------- */
 
 /* A tile of the weights' rows gives dW = g^T x and db for these rows and, in a small batch, its share of dx = g W: so a
  * weight is only ever touched by the thread that updates it. The shares are then summed in the tiles' order. */

@@ -2,8 +2,8 @@
 
 #include "tensor/tensor.h"
 
-/* A fully connected layer whose weights are each datum's own: act(W_b x + c_b), W_b [m,n] and then c_b [m] standing in row b
- * of a tensor, from one column on. A tile is some data with all their samples. */
+/* A fully connected layer whose weights are each datum's own: act(W_b x + c_b), W_b [m,n] and then c_b [m] standing in
+ * row b of a tensor, from one column on. A tile is some data with all their samples. */
 
 static elb_activation each_activation(const elb_tensor *y)
 {

@@ -6,7 +6,7 @@
 
 /* Reductions over the last axis, over the first axis (samples), and over everything. */
 
-/* --- sum over the last axis ------------------------------------------------------------------------------------------ */
+/* --- sum over the last axis --------------------------------------------------------------------------------------- */
 
 static int64_t sum_last_tiles(const elb_tensor *y)
 {
@@ -43,7 +43,7 @@ elb_tensor *elb_sum_last(elb_tape *t, elb_tensor *x)
     return elb_node(t, &elb_op_sum_last, x->rank - 1, x->shape, 1, &x);
 }
 
-/* --- sums of squares over equal parts of the last axis ----------------------------------------------------------------- */
+/* --- sums of squares over equal parts of the last axis ------------------------------------------------------------ */
 
 static void sum_squares_forward(const elb_kernels *k, elb_tensor *y, int64_t tile)
 {
@@ -83,7 +83,7 @@ elb_tensor *elb_sum_squares(elb_tape *t, elb_tensor *x, int64_t width)
     return y;
 }
 
-/* --- mean of everything ---------------------------------------------------------------------------------------------- */
+/* --- mean of everything ------------------------------------------------------------------------------------------- */
 
 static void mean_all_forward(const elb_kernels *k, elb_tensor *y, int64_t tile)
 {
@@ -111,7 +111,7 @@ elb_tensor *elb_mean_all(elb_tape *t, elb_tensor *x)
     return elb_node(t, &elb_op_mean_all, 0, NULL, 1, &x);
 }
 
-/* --- over the first axis: x is seen as [S,n] ------------------------------------------------------------------------- */
+/* --- over the first axis: x is seen as [S,n] ---------------------------------------------------------------------- */
 
 enum { FIRST_TILE = 64 }; /* columns of one tile */
 

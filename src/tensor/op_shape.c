@@ -13,7 +13,7 @@ static void shape_give(const elb_kernels *k, bool first, int64_t n, const elb_re
         k->axpy(n, 1, g, dx);
 }
 
-/* --- columns of the last axis ---------------------------------------------------------------------------------------- */
+/* --- columns of the last axis ------------------------------------------------------------------------------------- */
 
 static void columns_forward(const elb_kernels *k, elb_tensor *y, int64_t tile)
 {
@@ -59,7 +59,7 @@ elb_tensor *elb_columns(elb_tape *t, elb_tensor *x, int64_t begin, int64_t count
     return y;
 }
 
-/* --- another shape ----------------------------------------------------------------------------------------------------- */
+/* --- another shape ------------------------------------------------------------------------------------------------ */
 
 static int64_t reshape_tiles(const elb_tensor *y)
 {
@@ -94,7 +94,7 @@ elb_tensor *elb_reshape(elb_tape *t, elb_tensor *x, int rank, const int64_t *sha
                          elb_shape_text(x, text), (long long)count);
 }
 
-/* --- two tensors side by side ------------------------------------------------------------------------------------------ */
+/* --- two tensors side by side ------------------------------------------------------------------------------------- */
 
 static void join_forward(const elb_kernels *k, elb_tensor *y, int64_t tile)
 {
@@ -155,7 +155,7 @@ elb_tensor *elb_join(elb_tape *t, elb_tensor *a, elb_tensor *b)
     return elb_node(t, &elb_op_join, a->rank, shape, 2, (elb_tensor *[]){a, b});
 }
 
-/* --- weights under a mask: tiles are those of the weights, so that rows stay with their thread -------------------------- */
+/* --- weights under a mask: tiles are those of the weights, so that rows stay with their thread -------------------- */
 
 static void mask_forward(const elb_kernels *k, elb_tensor *y, int64_t tile)
 {
@@ -199,7 +199,7 @@ elb_tensor *elb_mask(elb_tape *t, elb_tensor *w, const int64_t *hidden)
     return y;
 }
 
-/* --- broadcast a vector or one element ------------------------------------------------------------------------------- */
+/* --- broadcast a vector or one element ---------------------------------------------------------------------------- */
 
 static void broadcast_forward(const elb_kernels *k, elb_tensor *y, int64_t tile)
 {
@@ -245,7 +245,7 @@ elb_tensor *elb_broadcast(elb_tape *t, elb_tensor *x, int rank, const int64_t *s
     return elb_node(t, &elb_op_broadcast, rank, shape, 1, &x);
 }
 
-/* --- gradients steered ------------------------------------------------------------------------------------------------- */
+/* --- gradients steered -------------------------------------------------------------------------------------------- */
 
 /* Aliases x's numbers: a node without work. */
 elb_tensor *elb_stop_gradient(elb_tape *t, elb_tensor *x)

@@ -98,7 +98,7 @@ bool elb_tape_fresh(const elb_tape *t)
     return t->fresh;
 }
 
-/* --- recording --------------------------------------------------------------------------------------------------- */
+/* --- recording ---------------------------------------------------------------------------------------------------- */
 
 elb_tensor *elb_tape_fail(elb_tape *t, elb_status status, const char *format, ...)
 {
@@ -180,8 +180,8 @@ static elb_tensor *tape_record(elb_tape *t, int rank, const int64_t *shape)
     return x;
 }
 
-/* The leaf that is this one, if the tape has it: of two, each would store its part of the gradient where the second must
- * add. Others over the same numbers are marked. */
+/* The leaf that is this one, if the tape has it: of two, each would store its part of the gradient where the second
+ * must add. Others over the same numbers are marked. */
 static elb_tensor *tape_leaf_again(const elb_tape *t, const elb_real *data, const elb_real *grad, int rank,
                                    const int64_t *shape, bool *shared)
 {
@@ -235,7 +235,7 @@ elb_tensor *elb_node(elb_tape *t, const elb_op *op, int rank, const int64_t *sha
     return y;
 }
 
-/* --- tiles ------------------------------------------------------------------------------------------------------- */
+/* --- tiles -------------------------------------------------------------------------------------------------------- */
 
 static bool tape_many_rows(int64_t rows, int64_t cols)
 {
@@ -303,7 +303,7 @@ static void tape_update(const elb_kernels *k, elb_tensor *x, int64_t tile)
 
 static const elb_phase tape_update_phase = {elb_weight_tiles, tape_update};
 
-/* --- running ----------------------------------------------------------------------------------------------------- */
+/* --- running ------------------------------------------------------------------------------------------------------ */
 
 /* Marks what the loss reaches, gives it gradients, and settles who stores first and who adds. */
 static elb_status tape_prepare_reverse(elb_tape *t, elb_tensor *loss)

@@ -79,27 +79,27 @@ elb_status elb_tape_reset(elb_tape *t);
  * May be repeated after the leaves' data have changed. ELB_NUMERIC when the loss is not finite: names the first
  * non-finite tensor, and nothing was updated. */
 elb_status elb_tape_run(elb_tape *t, elb_tensor *loss);
-/* After a run with this loss, and the leaves' data have changed: the gradients and updates alone. Values that they do not
- * depend on, the loss perhaps among them, stay as they were. */
+/* After a run with this loss, and the leaves' data have changed: the gradients and updates alone. Values that they do
+ * not depend on, the loss perhaps among them, stay as they were. */
 elb_status elb_tape_run_gradient(elb_tape *t, elb_tensor *loss);
 elb_context *elb_tape_context(const elb_tape *t);
 const elb_machine *elb_tape_machine(const elb_tape *t);
 int64_t elb_tape_bytes(const elb_tape *t); /* heap memory held */
-/* Rows of every elb_linear, and of its input's gradient, are computed in blocks of one fixed height, so that a row's bits
- * do not depend on how many rows there are. Slower for small batches; evaluation uses it. Weights without a gradient must
- * keep their values from the first run until the tape is reset. */
+/* Rows of every elb_linear, and of its input's gradient, are computed in blocks of one fixed height, so that a row's
+ * bits do not depend on how many rows there are. Slower for small batches; evaluation uses it. Weights without a
+ * gradient must keep their values from the first run until the tape is reset. */
 void elb_tape_fix_rows(elb_tape *t);
 void elb_tape_free_rows(elb_tape *t); /* undoes it */
 bool elb_tape_rows_fixed(const elb_tape *t);
 bool elb_tape_fresh(const elb_tape *t); /* something was recorded since the last run that went well */
 
-/* --- leaves -------------------------------------------------------------------------------------------------------- */
+/* --- leaves ------------------------------------------------------------------------------------------------------- */
 /* Over the caller's memory; grad NULL for a constant. The same data, gradient and shape again are the same tensor. */
 elb_tensor *elb_leaf(elb_tape *t, const char *name, elb_real *data, elb_real *grad, int rank, const int64_t *shape);
 /* Over the tape's memory, to be filled before the run. with_grad: the gradient is wanted. */
 elb_tensor *elb_input(elb_tape *t, const char *name, bool with_grad, int rank, const int64_t *shape);
 
-/* --- building ops (for the files that define them) ------------------------------------------------------------------- */
+/* --- building ops (for the files that define them) ---------------------------------------------------------------- */
 /* A node with its output in the arena. Inputs may be NULL only past the last one; if one of the first `inputs` is NULL
  * the tape has failed already and NULL is returned. */
 elb_tensor *elb_node(elb_tape *t, const elb_op *op, int rank, const int64_t *shape, int inputs, elb_tensor *const *in);
@@ -113,27 +113,28 @@ elb_tensor *elb_sparing(elb_tensor *y, elb_spares spares);     /* y may be NULL 
 /* "[100,784]" for messages, into one of the tape's buffers. */
 const char *elb_shape_text(const elb_tensor *x, char text[64]);
 
-/* Tiles of whole rows, about ELB_TILE elements each; where rows are ELB_TILE_MANY or more, at least ELB_TILE_ROWS of them,
- * as elb_linear cuts fixed rows: so the thread that computed a row goes on with it. */
+/* Tiles of whole rows, about ELB_TILE elements each; where rows are ELB_TILE_MANY or more, at least ELB_TILE_ROWS of
+ * them, as elb_linear cuts fixed rows: so the thread that computed a row goes on with it. */
 enum { ELB_TILE = 2048, ELB_TILE_ROWS = 64, ELB_TILE_MANY = 4 * ELB_TILE_ROWS };
 int64_t elb_row_tiles(const elb_tensor *y);
 void elb_row_range(int64_t rows, int64_t cols, int64_t tile, int64_t *begin, int64_t *end);
-/* The first backward phase of layers that end in the activation with.i[0], one told by its result alone: y->grad becomes
- * the gradient of what went into it, in place. */
+/* The first backward phase of layers that end in the activation with.i[0], one told by its result alone: y->grad
+ * becomes the gradient of what went into it, in place. */
 int64_t elb_slope_tiles(const elb_tensor *y);
 void elb_slope(const elb_kernels *k, elb_tensor *y, int64_t tile);
 int64_t elb_range_tiles(int64_t rows, int64_t cols);
 int64_t elb_one_tile(const elb_tensor *y);
-/* How the rows of a weight matrix (or a vector, as one row) are shared out, wherever they are read by rows, their gradient
- * is computed, or they are updated: the same thread meets the same rows each time, and they stay in its cache. */
+/* How the rows of a weight matrix (or a vector, as one row) are shared out, wherever they are read by
+ * rows, their gradient is computed, or they are updated: the same thread meets the same rows each time,
+ * and they stay in its cache. */
 int64_t elb_weight_tiles(const elb_tensor *w);
 void elb_weight_range(const elb_tensor *w, int64_t tile, int64_t *begin, int64_t *end);
 
-/* --- ops: shapes in the comments; S samples, B batch, n any width ------------------------------------------------------ */
+/* --- ops: shapes in the comments; S samples, B batch, n any width ------------------------------------------------- */
 /* act(x W^T + b): x [..,n], W [m,n], b [m] or NULL -> [..,m] */
 elb_tensor *elb_linear(elb_tape *t, elb_tensor *x, elb_tensor *w, elb_tensor *b, elb_activation act);
-/* The same with every datum's own weights: x [..,B,n], w [B,P] -> [..,B,out]. Row b of w holds, from column `at` on, W_b
- * [out,n] and then b_b [out]. */
+/* The same with every datum's own weights: x [..,B,n], w [B,P] -> [..,B,out]. Row b of w holds, from column `at` on,
+ * W_b [out,n] and then b_b [out]. */
 elb_tensor *elb_linear_each(elb_tape *t, elb_tensor *x, elb_tensor *w, int64_t at, int64_t out, elb_activation act);
 /* The same for `groups` layers side by side, each with columns of its own: x [..,groups*n], W [groups*m,n],
  * b [groups*m] or NULL -> [..,groups*m] */
@@ -163,8 +164,8 @@ elb_tensor *elb_columns(elb_tape *t, elb_tensor *x, int64_t begin, int64_t count
 elb_tensor *elb_reshape(elb_tape *t, elb_tensor *x, int rank, const int64_t *shape);
 /* a [..,n] and b [..,m], whose rows repeat beside those of a -> [..,n+m]. */
 elb_tensor *elb_join(elb_tape *t, elb_tensor *a, elb_tensor *b);
-/* w [m,n] with columns hidden[2r] .. hidden[2r+1]-1 of row r at zero, there and in the gradient. `hidden` [m,2] must live
- * until the run. */
+/* w [m,n] with columns hidden[2r] .. hidden[2r+1]-1 of row r at zero, there and in the gradient. `hidden` [m,2]
+ * must live until the run. */
 elb_tensor *elb_mask(elb_tape *t, elb_tensor *w, const int64_t *hidden);
 /* x [n] or one element, repeated to the given shape. */
 elb_tensor *elb_broadcast(elb_tape *t, elb_tensor *x, int rank, const int64_t *shape);
@@ -175,7 +176,7 @@ elb_tensor *elb_stop_gradient(elb_tape *t, elb_tensor *x);
 elb_tensor *elb_scale_gradient(elb_tape *t, elb_tensor *x);
 void elb_scale_gradient_by(elb_tensor *scaled, elb_tensor *weight); /* weight: one element per row of `scaled` */
 
-/* --- normalising flows: z [..,n]; mc [..,2n] holds for every coordinate a shift m, then, n columns on, a scale's c -------- */
+/* --- normalising flows: z [..,n]; mc [..,2n] holds for every coordinate a shift m, then, n columns on, a scale's c  */
 typedef enum elb_flow_form {
     ELB_FLOW_GATED,  /* sg(c) z + (1 - sg(c)) m, sg the sigmoid; log-determinant: the sum of log sg(c) */
     ELB_FLOW_AFFINE, /* exp(c) z + m; sum of c */
@@ -188,7 +189,7 @@ elb_tensor *elb_flow_log_det(elb_tape *t, elb_tensor *mc, elb_flow_form form); /
 /* z - 2 v (v.z)/(v.v): z [..,B,n], v [B,n] -> [..,B,n]. Its own inverse; a v shorter than 1e-6 reflects nothing. */
 elb_tensor *elb_flow_reflect(elb_tape *t, elb_tensor *z, elb_tensor *v);
 
-/* --- noise ----------------------------------------------------------------------------------------------------------- */
+/* --- noise -------------------------------------------------------------------------------------------------------- */
 /* Where a batch's random numbers come from: the same (key, datum, draw) give the same numbers in any batch. */
 typedef struct elb_noise {
     uint64_t key;          /* elb_stream_key(...) */

@@ -36,7 +36,7 @@ printf '#include "base/good.h"\n#include "cli.h"\n' >cli/verb.c
 printf '#include "base/good.h"\n' >bench/bench_kernels.c
 printf '#include "base/good.h"\n' >bench/bench_other.c
 printf '\n' >src/attic/old.h
-awk 'BEGIN { for (i = 0; i < 801; i++) print "" }' >tests/long.c
+awk 'BEGIN { for (i = 0; i < 800; i++) print ""; printf "/*%119s*/\n", "" }' >tests/long.c
 cat >src/base/bad.c <<END
 #include <stdio.h>
 #include <stdlib.h>
@@ -59,6 +59,7 @@ expect 'cli/verb.c:1: cli sees only <elbow/...>'
 expect 'bench/bench_other.c:1: bench sees only <elbow/...>'
 expect 'src/attic/ is not a room'
 expect 'tests/long.c: 801 lines'
+expect 'tests/long.c:801: 123 columns; a line stops at 120'
 expect 'libelbow.so exports counter'
 expect 'refers to exit'
 expect 'refers to rand'

@@ -43,7 +43,7 @@ static void world_end(world *w)
     support_context_end(w->c, NULL);
 }
 
-/* --- the registry ------------------------------------------------------------------------------------------------------ */
+/* --- the registry ------------------------------------------------------------------------------------------------- */
 
 static void test_registry(void **state)
 {
@@ -66,7 +66,7 @@ static void test_registry(void **state)
     assert_int_equal(count, sizeof low_of / sizeof low_of[0]); /* a new kind's range belongs above */
 }
 
-/* --- one value: density, mean and draws over a range of the decoder's output ---------------------------------------------- */
+/* --- one value: density, mean and draws over a range of the decoder's output -------------------------------------- */
 
 typedef struct moments {
     double total, mean, square;
@@ -168,7 +168,7 @@ static void test_mean_of_rows(void **state)
         }
 }
 
-/* --- where training starts ------------------------------------------------------------------------------------------------- */
+/* --- where training starts ---------------------------------------------------------------------------------------- */
 
 static void test_bias(void **state)
 {
@@ -208,7 +208,7 @@ static void test_start_at_mean(void **state)
         }
 }
 
-/* --- refusals -------------------------------------------------------------------------------------------------------------- */
+/* --- refusals ----------------------------------------------------------------------------------------------------- */
 
 static void check(int type, elb_value_range range, const char *part)
 {

@@ -119,8 +119,8 @@ static void test_same_bits(void **state)
         }
 }
 
-/* A step put off until several runs have given their gradients ends where one that was taken on the way does; nothing moves
- * before its end, or when a run failed. */
+/* A step put off until several runs have given their gradients ends where one that was taken on the way does; nothing
+ * moves before its end, or when a run failed. */
 static void test_deferred(void **state)
 {
     (void)state;

@@ -1,5 +1,5 @@
-/* test_posteriors.c - what every family of posteriors must do, run over all of them. A new family needs no test here to be
- * held to it. */
+/* test_posteriors.c - what every family of posteriors must do, run over all of them. A new family needs no test
+ * here to be held to it. */
 #include "vae_support.h"
 
 #include <math.h>
@@ -78,7 +78,7 @@ static void has_shape(const elb_tensor *x, int rank, int64_t a, int64_t b, int64
     for (int i = 0; i < rank; i++) assert_int_equal(x->shape[i], want[i]);
 }
 
-/* --- the registry ------------------------------------------------------------------------------------------------------ */
+/* --- the registry ------------------------------------------------------------------------------------------------- */
 
 static void test_registry(void **state)
 {
@@ -99,7 +99,7 @@ static void test_registry(void **state)
     assert_null(type_names()[count]);
 }
 
-/* --- shapes and refusals ------------------------------------------------------------------------------------------------- */
+/* --- shapes and refusals ------------------------------------------------------------------------------------------ */
 
 static void test_shapes(void **state)
 {
@@ -193,7 +193,7 @@ static void test_wrong_shapes(void **state)
     }
 }
 
-/* --- starting parameters ------------------------------------------------------------------------------------------------- */
+/* --- starting parameters ------------------------------------------------------------------------------------------ */
 
 static void test_reset(void **state)
 {
@@ -210,7 +210,7 @@ static void test_reset(void **state)
     }
 }
 
-/* --- samples and densities ------------------------------------------------------------------------------------------------- */
+/* --- samples and densities ---------------------------------------------------------------------------------------- */
 
 /* A run's tensors: the encoder's lambda with a gradient, samples and what belongs to them. */
 static void test_log_q_is_the_density(void **state)
@@ -295,7 +295,7 @@ static void test_noise_follows_the_datum(void **state)
     }
 }
 
-/* --- statistics ------------------------------------------------------------------------------------------------------------ */
+/* --- statistics --------------------------------------------------------------------------------------------------- */
 
 enum { DRAWS = 20000, WIDTH = 3 };
 
@@ -308,8 +308,8 @@ static void within_errors(const double *values, int64_t n, double want)
     if (!(errors < 5)) fail_msg("%g is %.1f standard errors from %g", mean, errors, want);
 }
 
-/* The samples' mean is mean() where that is E_q[z], their variance is that of log_variance, and the mean of log q - log p is
- * kl_to_prior. */
+/* The samples' mean is mean() where that is E_q[z], their variance is that of log_variance, and the mean of log q -
+ * log p is kl_to_prior. */
 static void test_samples(void **state)
 {
     static double values[DRAWS];

@@ -1,4 +1,5 @@
-/* test_compare_faults.c - no memory or no space at any moment of a comparison: a sentence, nothing leaked, no half files. */
+/* test_compare_faults.c - no memory or no space at any moment of a comparison: a sentence, nothing
+ * leaked, no half files. */
 #include "support.h"
 
 #include <stdio.h>

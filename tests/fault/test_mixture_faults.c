@@ -1,5 +1,5 @@
-/* test_mixture_faults.c - a mixture trained in phases from another run, and the search for its order, with the n-th allocation
- * failing, for every n: ELB_MEMORY and a sentence, and nothing leaked. */
+/* test_mixture_faults.c - a mixture trained in phases from another run, and the search for its order, with the n-th
+ * allocation failing, for every n: ELB_MEMORY and a sentence, and nothing leaked. */
 #include "train_support.h"
 
 #include <string.h>

@@ -1,5 +1,5 @@
-/* test_train_faults.c - training with the n-th allocation or the n-th write failing, for every n: a status and a sentence,
- * nothing leaked, every file whole, and the run can go on. */
+/* test_train_faults.c - training with the n-th allocation or the n-th write failing, for every n: a status and a
+ * sentence, nothing leaked, every file whole, and the run can go on. */
 #include "train_support.h"
 
 #include <stdio.h>
@@ -71,7 +71,7 @@ static bool files_are_whole(const world *w)
     return found[0];
 }
 
-/* --- memory ---------------------------------------------------------------------------------------------------------- */
+/* --- memory ------------------------------------------------------------------------------------------------------- */
 
 static void test_create_without_memory(void **state)
 {
@@ -121,7 +121,7 @@ static void test_training_without_memory(void **state)
     assert_true(nth > 100); /* else nothing was tried */
 }
 
-/* --- disk ------------------------------------------------------------------------------------------------------------ */
+/* --- disk --------------------------------------------------------------------------------------------------------- */
 
 /* The runs' configurations differ by their folder's name, so that files are compared by tensors. */
 static void same_parameters(const world *a, const world *b)

@@ -1,4 +1,5 @@
-/* fuzz_map.c - arbitrary bytes as a convert map: refused with a sentence, or taken, and every list in it can be walked. */
+/* fuzz_map.c - arbitrary bytes as a convert map: refused with a sentence, or taken, and every
+ * list in it can be walked. */
 #include <stdint.h>
 #include <string.h>
 

@@ -1,5 +1,5 @@
-/* fuzz_reader.h - what the fuzzers of the data readers share: a context that refuses absurd amounts of memory, and a look
- * at every value that was read. */
+/* fuzz_reader.h - what the fuzzers of the data readers share: a context that refuses absurd amounts of memory, and a
+ * look at every value that was read. */
 #ifndef ELB_TEST_FUZZ_READER_H
 #define ELB_TEST_FUZZ_READER_H
 

@@ -1,5 +1,5 @@
-/* test_convert.c - models in the forms that PyTorch's users have them (convert.py): the ELBO and log-weights computed there
- * in double are found again, by the converter itself and by an evaluation of what it wrote. */
+/* test_convert.c - models in the forms that PyTorch's users have them (convert.py): the ELBO and log-weights computed
+ * there in double are found again, by the converter itself and by an evaluation of what it wrote. */
 #include "support.h"
 
 #include <stdio.h>

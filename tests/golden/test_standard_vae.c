@@ -25,7 +25,7 @@ typedef struct golden {
     double share;
 } golden;
 
-/* --- reading ------------------------------------------------------------------------------------------------------- */
+/* --- reading ------------------------------------------------------------------------------------------------------ */
 
 static elb_context *golden_context(const char *kernels, int threads)
 {
@@ -115,7 +115,7 @@ static void golden_load(golden *g)
     g->vae->noise.fixed = g->eps;
 }
 
-/* --- comparing ----------------------------------------------------------------------------------------------------- */
+/* --- comparing ---------------------------------------------------------------------------------------------------- */
 
 static void golden_compare(const golden *g, const char *name, int64_t count, const elb_real *got)
 {
@@ -186,7 +186,7 @@ static void golden_densities(golden *g, bool with_lambda)
     if (with_lambda) golden_compare(g, "lambda", v->batch * v->posterior->local, lambda->data);
 }
 
-/* --- the tiny models ----------------------------------------------------------------------------------------------- */
+/* --- the tiny models ---------------------------------------------------------------------------------------------- */
 
 static void golden_case(const char *name, const char *kernels, int threads)
 {
@@ -225,7 +225,7 @@ static void test_tiny_models(void **state)
         }
 }
 
-/* --- the model of real size ---------------------------------------------------------------------------------------- */
+/* --- the model of real size --------------------------------------------------------------------------------------- */
 
 /* README.md's recipe, and the library's order of the parameters turned into the recipe's: encoder first. */
 static void golden_recipe(golden *g)
@@ -263,7 +263,7 @@ static void test_real_size(void **state)
     }
 }
 
-/* --- optimisers ---------------------------------------------------------------------------------------------------- */
+/* --- optimisers --------------------------------------------------------------------------------------------------- */
 
 /* "adam rate=0.1 beta1=0.9 ..." */
 static double golden_rate(elb_config *config, const char *text)

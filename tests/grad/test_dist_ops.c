@@ -9,7 +9,7 @@
 
 #define LOG_2PI 1.8378770664093454836
 
-/* --- likelihoods and densities ------------------------------------------------------------------------------------- */
+/* --- likelihoods and densities ------------------------------------------------------------------------------------ */
 
 static elb_tensor *bernoulli_build(elb_tape *t, elb_tensor *const *in, const grad_case *c)
 {
@@ -157,7 +157,7 @@ static void test_sample_and_kl(void **state)
     sample_check(3, 100, 90);
 }
 
-/* --- Gaussians of random functions --------------------------------------------------------------------------------- */
+/* --- Gaussians of random functions -------------------------------------------------------------------------------- */
 
 static elb_tensor *triangle_build(elb_tape *t, elb_tensor *const *in, const grad_case *c)
 {

@@ -1,5 +1,6 @@
-/* test_estimators.c - every gradient estimator and warm-up of a linear model: the loss against plain loops, its gradient
- * against central differences of what the estimator's paper says it is the gradient of; the exact posterior. In double. */
+/* test_estimators.c - every gradient estimator and warm-up of a linear model: the loss against plain loops, its
+ * gradient against central differences of what the estimator's paper says it is the gradient of; the exact
+ * posterior. In double. */
 #include "grad_support.h"
 #include "vae_support.h"
 
@@ -111,8 +112,8 @@ static double linear_bound(const linear_world *w, const linear_parts *p, const l
 }
 
 /* The loss whose gradient at `start` an estimator gives: PLAIN the loss itself; STL the loss with log q's parameters
- * held at start (Roeder et al. 2017); for DReG's encoder the sum of w~^2 log w, w~ and log q's parameters held (Tucker et
- * al. 2019, eq. 8). */
+ * held at start (Roeder et al. 2017); for DReG's encoder the sum of w~^2 log w, w~ and log q's parameters held
+ * (Tucker et al. 2019, eq. 8). */
 static double linear_surrogate(const linear_world *w, const linear_parts *p, bool encoder)
 {
     bool plain = w->objective->options.gradient == ELB_GRADIENT_PLAIN;
@@ -232,7 +233,7 @@ static void test_estimators(void **state)
                     }
 }
 
-/* --- the exact posterior ------------------------------------------------------------------------------------------- */
+/* --- the exact posterior ------------------------------------------------------------------------------------------ */
 
 /* A pPCA example, its latent axes turned so that W^T W, and with it the posterior's covariance, is diagonal; the
  * evidence does not change. The encoder is the exact posterior: m = P^-1 W^T (x - mu) / s2, variance P^-1. */

@@ -42,7 +42,7 @@ static void check_slope(scalar f, elb_real *const v[3], int which, const elb_rea
     for (int i = 0; i < N; i++) support_assert_near(got[i], scale * slope_of(f, v, which, i), 1e-8, 1e-7);
 }
 
-/* --- elementwise: one function at a time through a file-local choice --------------------------------------------- */
+/* --- elementwise: one function at a time through a file-local choice ---------------------------------------------- */
 
 typedef struct variables {
     elb_real at[3][N];
@@ -219,7 +219,7 @@ static void test_posterior_gradients(void **state)
     check_slope(kl_sum, s.v, 1, ds, 1);
 }
 
-/* --- closed forms --------------------------------------------------------------------------------------------------- */
+/* --- closed forms ------------------------------------------------------------------------------------------------- */
 
 static void test_divergences(void **state)
 {
@@ -287,7 +287,7 @@ static void test_continuous_bernoulli_integrates_to_one(void **state)
     }
 }
 
-/* --- optimisers: two steps written out ------------------------------------------------------------------------------ */
+/* --- optimisers: two steps written out ---------------------------------------------------------------------------- */
 
 static void test_optimisers(void **state)
 {

@@ -1,5 +1,5 @@
-/* test_losses.c - the gradient of every objective, model, posterior and warm-up, with respect to every parameter, against
- * central differences of the loss; warming up and freezing. In double. */
+/* test_losses.c - the gradient of every objective, model, posterior and warm-up, with respect to every parameter,
+ * against central differences of the loss; warming up and freezing. In double. */
 #include "grad_support.h"
 #include "vae_support.h"
 
@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* --- plain gradients: of every parameter, of every model ----------------------------------------------------------- */
+/* --- plain gradients: of every parameter, of every model ---------------------------------------------------------- */
 
 typedef struct losses_number {
     support_vae *v;
@@ -180,7 +180,7 @@ static void test_flows(void **state)
         }
 }
 
-/* --- warm-up and freezing ------------------------------------------------------------------------------------------ */
+/* --- warm-up and freezing ----------------------------------------------------------------------------------------- */
 
 static void test_warmup(void **state)
 {

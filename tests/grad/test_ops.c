@@ -1,5 +1,5 @@
-/* test_ops.c - elementwise ops, noise, and what changes gradients alone, against plain formulas and central differences,
- * in double. */
+/* test_ops.c - elementwise ops, noise, and what changes gradients alone, against plain formulas and central
+ * differences, in double. */
 #include "grad_support.h"
 
 #include <math.h>
@@ -8,7 +8,7 @@
 
 #include "kernels/tables.h"
 
-/* --- two operands ------------------------------------------------------------------------------------------------------- */
+/* --- two operands ------------------------------------------------------------------------------------------------- */
 
 typedef enum pair_op { PAIR_ADD, PAIR_SUB, PAIR_MUL } pair_op;
 
@@ -80,7 +80,7 @@ static void test_pairs_of_one(void **state)
     }
 }
 
-/* --- one operand -------------------------------------------------------------------------------------------------------- */
+/* --- one operand -------------------------------------------------------------------------------------------------- */
 
 static elb_tensor *affine_build(elb_tape *t, elb_tensor *const *in, const grad_case *c)
 {
@@ -166,7 +166,7 @@ static void test_clamp(void **state)
                                       .in[0] = {.low = -0.9, .high = 0.9, .gap = 0.1}});
 }
 
-/* --- noise -------------------------------------------------------------------------------------------------------------- */
+/* --- noise -------------------------------------------------------------------------------------------------------- */
 
 enum { NOISE_SAMPLES = 3, NOISE_BATCH = 4, NOISE_WIDTH = 6 };
 static uint64_t noise_datum[NOISE_BATCH] = {7, 0, UINT64_C(1) << 40, 3};
@@ -199,7 +199,7 @@ static void test_noise(void **state)
     }
 }
 
-/* --- gradients ---------------------------------------------------------------------------------------------------------- */
+/* --- gradients ---------------------------------------------------------------------------------------------------- */
 
 /* Without a weight it is the identity. */
 static elb_tensor *scale_gradient_build(elb_tape *t, elb_tensor *const *in, const grad_case *c)

@@ -1,5 +1,5 @@
-/* test_recmix.c - one step of the recursion against the losses it is made of, each on a tape of its own, in double: what the
- * decoder, every component's encoder and the weights ascend (docs/methods/mixtures.md). */
+/* test_recmix.c - one step of the recursion against the losses it is made of, each on a tape of its own, in double:
+ * what the decoder, every component's encoder and the weights ascend (docs/methods/mixtures.md). */
 #include "vae_support.h"
 
 #include <math.h>
@@ -62,7 +62,7 @@ static void add_gradient(world *w, elb_tensor *ascent, int block)
     }
 }
 
-/* --- the parts, by the ops of plain Gaussians --------------------------------------------------------------------------- */
+/* --- the parts, by the ops of plain Gaussians --------------------------------------------------------------------- */
 
 typedef struct part {
     elb_mixture mix;
@@ -130,8 +130,8 @@ static void want_decoder(world *w)
     }
 }
 
-/* Component j: log p(x,z_j) - log q_j + clip(log q_j - log Q_{j-1}) (+ nu H), the decoder held. Clipping by hand: beyond C
- * the ratio is dropped, sample by sample. */
+/* Component j: log p(x,z_j) - log q_j + clip(log q_j - log Q_{j-1}) (+ nu H), the decoder held. Clipping by hand:
+ * beyond C the ratio is dropped, sample by sample. */
 static void want_component(world *w, int j)
 {
     elb_tape *t = w->v->tape;
@@ -164,7 +164,7 @@ static void want_weights(world *w)
     }
 }
 
-/* --- all together --------------------------------------------------------------------------------------------------------- */
+/* --- all together ------------------------------------------------------------------------------------------------- */
 
 static void check(const char *settings)
 {

@@ -47,7 +47,7 @@ static elb_moments lower_of(const elb_ais_result *r, int64_t count)
     return m;
 }
 
-/* --- the truth ----------------------------------------------------------------------------------------------------------- */
+/* --- the truth ---------------------------------------------------------------------------------------------------- */
 
 static void check_evidence(const elb_oracle_facts *facts, elb_anneal_settings how, double most)
 {
@@ -87,7 +87,7 @@ static void test_evidence(void **state)
     check_evidence(&elb_oracle_bernoulli, published, 0.02);
 }
 
-/* --- two modes: x = (a ReLU(z) + a ReLU(-z)) + e, so that +z and -z explain x alike ------------------------------------- */
+/* --- two modes: x = (a ReLU(z) + a ReLU(-z)) + e, so that +z and -z explain x alike ------------------------------- */
 
 enum { FOLD = 2 }; /* values of x */
 static const double fold_x[FOLD] = {2, 1.6}, fold_noise = 0.1;
@@ -144,7 +144,7 @@ static void test_modes(void **state)
     support_context_end(c, NULL);
 }
 
-/* --- E[w] = p(x), with hardly any temperatures ------------------------------------------------------------------------------- */
+/* --- E[w] = p(x), with hardly any temperatures -------------------------------------------------------------------- */
 
 /* Every chain a datum of its own, so that exp(lower) is one weight. */
 static void check_unbiased(const elb_oracle_facts *facts, elb_anneal_settings how, int64_t count)
@@ -179,10 +179,10 @@ static void test_unbiased(void **state)
     check_unbiased(&elb_oracle_bernoulli, few, 10000);
 }
 
-/* --- the sandwich -------------------------------------------------------------------------------------------------------- */
+/* --- the sandwich ------------------------------------------------------------------------------------------------- */
 
-/* z from the linear-Gaussian posterior of x: by the prior, the noise and linear algebra, z = E[z|x] + (z0 - E[z|x0]) for a
- * (z0, x0) from the model (Matheron's rule). */
+/* z from the linear-Gaussian posterior of x: by the prior, the noise and linear algebra, z = E[z|x] + (z0 - E[z|x0])
+ * for a (z0, x0) from the model (Matheron's rule). */
 static void exact_draws(const elb_oracle_facts *f, int64_t count, elb_real *z)
 {
     double p[2][2] = {{3.625, -0.375}, {-0.375, 4.625}}, det = p[0][0] * p[1][1] - p[0][1] * p[1][0];

@@ -29,7 +29,7 @@ static void assert_within(const elb_moments *m, double expected, double errors)
     support_assert_near(m->mean, expected, errors * elb_moments_error(m), 0);
 }
 
-/* --- the facts themselves, by arithmetic in double --------------------------------------------------------------- */
+/* --- the facts themselves, by arithmetic in double ---------------------------------------------------------------- */
 
 static double determinant(double a, double b, double c, double d)
 {
@@ -98,7 +98,7 @@ static void test_bernoulli_facts(void **state)
     }
 }
 
-/* --- estimates --------------------------------------------------------------------------------------------------- */
+/* --- estimates ---------------------------------------------------------------------------------------------------- */
 
 /* From a poor posterior: L_1 <= L_5 <= L_50 <= log p, each by more than its error, and L_1 is the ELBO. */
 static void test_bounds_rise(void **state)
@@ -124,7 +124,8 @@ static void test_bounds_rise(void **state)
     support_context_end(c, NULL);
 }
 
-/* From the best Gaussian: the ELBO is the closed form's, one run of 100 000 samples gives three digits of the evidence. */
+/* From the best Gaussian: the ELBO is the closed form's, one run of 100 000 samples gives three
+ * digits of the evidence. */
 static void check_best(const elb_oracle_facts *facts)
 {
     elb_context *c = support_context(NULL);

@@ -104,7 +104,7 @@ static void check_truth(const elb_gap_result *r, const elb_oracle_facts *f)
     assert_memory_equal(&r->log_p, &r->bound[r->own], sizeof r->log_p);
 }
 
-/* --- the linear-Gaussian model --------------------------------------------------------------------------------------- */
+/* --- the linear-Gaussian model ------------------------------------------------------------------------------------ */
 
 /* What a poor encoder costs: of its ELBO's samples each is off by two nats, hence so many. */
 static void test_poor_encoder(void **state)
@@ -196,7 +196,7 @@ static void test_full(void **state)
     oracle_world_end(&w);
 }
 
-/* --- one latent, three bits ------------------------------------------------------------------------------------------ */
+/* --- one latent, three bits --------------------------------------------------------------------------------------- */
 
 static void test_bernoulli(void **state)
 {

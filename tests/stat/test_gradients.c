@@ -1,6 +1,6 @@
-/* test_gradients.c - statistical identities of bounds and gradient estimators on the linear-Gaussian fixture, whose ELBO,
- * evidence and gradients are known in closed form: x = W z + mu + e, e ~ N(0, s2 I). Seeds are
- * fixed; differences are held to 5 standard errors. */
+/* test_gradients.c - statistical identities of bounds and gradient estimators on the linear-Gaussian fixture, whose
+ * ELBO, evidence and gradients are known in closed form: x = W z + mu + e, e ~ N(0, s2 I). Seeds are fixed; differences
+ * are held to 5 standard errors. */
 #include "vae_support.h"
 
 #include <math.h>
@@ -35,7 +35,7 @@ static void agrees(const char *what, estimate e, double want, double error)
                  want);
 }
 
-/* --- the fixture: an encoder that ignores the data, so that its bias is the local parameters ------------------------- */
+/* --- the fixture: an encoder that ignores the data, so that its bias is the local parameters ---------------------- */
 
 static void put(support_vae *v, const char *name, const double *values, int64_t count)
 {
@@ -60,7 +60,7 @@ static support_vae *fixture(elb_context *c, const char *objective)
     return v;
 }
 
-/* --- gradients ------------------------------------------------------------------------------------------------------- */
+/* --- gradients ---------------------------------------------------------------------------------------------------- */
 
 /* Of the bound, not of the loss, with respect to the local parameters: each run's is the mean of BATCH draws. */
 static void gradients(const char *objective, uint64_t key, estimate e[LOCAL])
@@ -163,7 +163,7 @@ static void test_score(void **state)
     support_context_end(c, NULL);
 }
 
-/* --- bounds ---------------------------------------------------------------------------------------------------------- */
+/* --- bounds ------------------------------------------------------------------------------------------------------- */
 
 static estimate bound(int samples, uint64_t key)
 {

@@ -1,5 +1,6 @@
-/* test_linear_gaussian.c - a VAE with linear networks reaches the maximum of the likelihood of probabilistic PCA (Tipping &
- * Bishop 1999), which the data's covariance gives in closed form; so do its ELBO and its importance estimate. */
+/* test_linear_gaussian.c - a VAE with linear networks reaches the maximum of the likelihood of
+ * probabilistic PCA (Tipping & Bishop 1999), which the data's covariance gives in closed form; so do its
+ * ELBO and its importance estimate. */
 #include "support.h"
 
 #include <math.h>
@@ -15,7 +16,7 @@
 enum { D = 10, SWEEPS = 60 };
 #define LOG_2PI 1.8378770664093454836
 
-/* --- the closed form ------------------------------------------------------------------------------------------------- */
+/* --- the closed form ---------------------------------------------------------------------------------------------- */
 
 /* Eigenvalues of the symmetric a, which is overwritten, largest first: Jacobi's rotations. */
 static void eigenvalues(double a[D][D], double l[D])
@@ -71,7 +72,7 @@ static double best_possible(const float *x, int64_t n, int latent)
     return -0.5 * (sum + (D - latent) * log(rest));
 }
 
-/* --- the trained model ----------------------------------------------------------------------------------------------- */
+/* --- the trained model -------------------------------------------------------------------------------------------- */
 
 /* Replaces the symmetric positive c by its Cholesky factor. */
 static void cholesky(double c[D][D])

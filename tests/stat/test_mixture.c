@@ -27,7 +27,7 @@ static elb_tensor *data(support_vae *v)
     return elb_leaf(v->tape, "data", v->x, NULL, 2, (int64_t[]){B, D});
 }
 
-/* --- one component is a Gaussian --------------------------------------------------------------------------------------- */
+/* --- one component is a Gaussian ---------------------------------------------------------------------------------- */
 
 /* The same names and shapes, the same start, and the same samples, densities and losses. */
 static void test_one_component(void **state)
@@ -59,7 +59,7 @@ static void test_one_component(void **state)
     }
 }
 
-/* --- the mixture's ELBO ------------------------------------------------------------------------------------------------- */
+/* --- the mixture's ELBO ------------------------------------------------------------------------------------------- */
 
 /* sum_m a_m mean_s [log p(x,z_ms) - log Q(z_ms)], from lambda and z alone. */
 static double elbo_by_hand(support_vae *v, const elb_tensor *lambda, const elb_draw *d, const elb_tensor *log_joint)
@@ -116,7 +116,7 @@ static void test_elbo_is_the_weighted_sum(void **state)
     }
 }
 
-/* --- allocation ----------------------------------------------------------------------------------------------------------- */
+/* --- allocation --------------------------------------------------------------------------------------------------- */
 
 /* Adds to counts what each component gets of samples first .. last-1 of `whole`. */
 static void allocate(elb_context *c, const elb_real *logits, int64_t order, uint64_t datum, int64_t first, int64_t last,
@@ -158,7 +158,7 @@ static void test_allocation(void **state)
     support_context_end(c, NULL);
 }
 
-/* --- estimates ------------------------------------------------------------------------------------------------------------ */
+/* --- estimates ---------------------------------------------------------------------------------------------------- */
 
 /* Either allocation estimates the same log-likelihood. */
 static void test_likelihood(void **state)
@@ -185,7 +185,7 @@ static void test_likelihood(void **state)
     support_assert_near(mean[0], mean[1], 0.01, 0);
 }
 
-/* --- the gate ----------------------------------------------------------------------------------------------------------- */
+/* --- the gate ----------------------------------------------------------------------------------------------------- */
 
 /* log p(x|mean of component j) - KL of component j, by a VAE whose posterior is that component alone. */
 static double component_score(support_vae *v, const elb_tensor *lambda, int64_t b, int j)

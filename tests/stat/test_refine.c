@@ -8,7 +8,7 @@
 #include "infer/refine.h"
 #include "doctor/oracle.h"
 
-/* --- the optimum ------------------------------------------------------------------------------------------------- */
+/* --- the optimum -------------------------------------------------------------------------------------------------- */
 
 enum { COPIES = 64, WIDTH = 4 };
 
@@ -147,7 +147,7 @@ static void test_bernoulli(void **state)
     support_context_end(c, NULL);
 }
 
-/* --- one datum beside others ------------------------------------------------------------------------------------- */
+/* --- one datum beside others -------------------------------------------------------------------------------------- */
 
 enum { DATA = 20, BATCH = 6, LOCAL = 6 };
 
@@ -243,7 +243,7 @@ static void test_frozen(void **state)
     support_context_end(c, NULL);
 }
 
-/* --- memory, refusals, faults ------------------------------------------------------------------------------------ */
+/* --- memory, refusals, faults ------------------------------------------------------------------------------------- */
 
 static void test_no_allocation_per_step(void **state)
 {

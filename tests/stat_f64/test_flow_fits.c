@@ -1,5 +1,5 @@
-/* test_flow_fits.c - flows fitted to a model whose posterior is a correlated Gaussian, which they must reach and a Gaussian
- * without a correlation cannot; networks that look one way; options that a flow refuses. In double. */
+/* test_flow_fits.c - flows fitted to a model whose posterior is a correlated Gaussian, which they must reach and a
+ * Gaussian without a correlation cannot; networks that look one way; options that a flow refuses. In double. */
 #include "vae_support.h"
 
 #include <math.h>
@@ -15,7 +15,7 @@
 
 enum { DATA = 3 };
 
-/* --- autoregressive networks look one way ------------------------------------------------------------------------------ */
+/* --- autoregressive networks look one way ------------------------------------------------------------------------- */
 
 static void made_outputs(elb_made *made, elb_tape *t, const elb_real *z, const elb_real *h, int64_t n, int64_t context,
                          elb_real *out)
@@ -72,7 +72,7 @@ static void test_made_is_triangular(void **state)
                 for (int64_t context = 0; context <= 2; context += 2) made_check(n, context, &hidden[i], reversed);
 }
 
-/* --- refusals ---------------------------------------------------------------------------------------------------------- */
+/* --- refusals ----------------------------------------------------------------------------------------------------- */
 
 static void test_refused(void **state)
 {
@@ -103,10 +103,10 @@ static void test_refused(void **state)
     support_context_end(c, NULL);
 }
 
-/* --- a known posterior ------------------------------------------------------------------------------------------------- */
+/* --- a known posterior -------------------------------------------------------------------------------------------- */
 
-/* x = W z + mu + noise, whose posterior of z is a Gaussian with a correlation; log p(x) and what a Gaussian without one can
- * reach are known. */
+/* x = W z + mu + noise, whose posterior of z is a Gaussian with a correlation; log p(x) and what a Gaussian without
+ * one can reach are known. */
 static void exact_model(support_vae *v)
 {
     static const elb_real weight[] = {1, 0.5, -0.5, 1, 0.25, -0.75}, bias[] = {0.1, -0.2, 0.3}, x[] = {1, 2, -1};

@@ -1,5 +1,5 @@
-/* test_flows.c - posteriors that carry samples through a flow: log-determinants against numeric Jacobians, values, densities
- * that integrate to one, and the bound that auxiliary variables give. In double. */
+/* test_flows.c - posteriors that carry samples through a flow: log-determinants against numeric Jacobians, values,
+ * densities that integrate to one, and the bound that auxiliary variables give. In double. */
 #include "vae_support.h"
 
 #include <math.h>
@@ -10,7 +10,7 @@
 #define LOG_2PI 1.8378770664093454836
 #define COUNT(list) (sizeof(list) / sizeof(list)[0])
 
-/* --- a family with local parameters of its own ------------------------------------------------------------------------- */
+/* --- a family with local parameters of its own -------------------------------------------------------------------- */
 
 enum { DATA = 3 };
 
@@ -87,13 +87,13 @@ static double standard_normal(const elb_real *x, int64_t n)
     return sum;
 }
 
-/* --- log-determinants -------------------------------------------------------------------------------------------------- */
+/* --- log-determinants --------------------------------------------------------------------------------------------- */
 
 enum { WIDE = 8 };
 
-/* Where (z_T, v_T) lies for the fixed noise, v_T only with auxiliary variables: with r(v|z) = N(k e_j, I) in the place of
- * r = N(0, I) log_q falls by k v_j - k^2/2. The last 2 Z numbers of a local lambda are r's biases; other weights of its
- * last layer are zero here. */
+/* Where (z_T, v_T) lies for the fixed noise, v_T only with auxiliary variables: with r(v|z) = N(k e_j, I) in the place
+ * of r = N(0, I) log_q falls by k v_j - k^2/2. The last 2 Z numbers of a local lambda are r's biases; other weights of
+ * its last layer are zero here. */
 static void carried(flow *f, const elb_real *eps, bool auxiliary, elb_real *at, double *log_q)
 {
     elb_draw d = flow_draw(f, eps, 1);
@@ -155,7 +155,7 @@ static void test_log_determinants(void **state)
             }
 }
 
-/* --- values ------------------------------------------------------------------------------------------------------------ */
+/* --- values ------------------------------------------------------------------------------------------------------- */
 
 static elb_real *named(flow *f, const char *name)
 {
@@ -244,7 +244,7 @@ static void test_householder_divergence(void **state)
     flow_end(&f);
 }
 
-/* --- densities --------------------------------------------------------------------------------------------------------- */
+/* --- densities ---------------------------------------------------------------------------------------------------- */
 
 static double triangle(const elb_real *a, const elb_real *b, const elb_real *c)
 {
@@ -295,7 +295,8 @@ static void moments(const flow *f, const elb_draw *d, int64_t i, double *mean, d
     for (int64_t s = 0; s < DRAWS; s++) *variance += pow((double)d->z->data[s * f->n + i] - *mean, 2) / DRAWS;
 }
 
-/* Couplings so weak that v_T is nearly N(0, (1/16) I) whatever z_T, and an r narrower than that: weights have a variance. */
+/* Couplings so weak that v_T is nearly N(0, (1/16) I) whatever z_T, and an r narrower than that:
+ * weights have a variance. */
 static void narrow_reverse(flow *f)
 {
     bool local = f->local > 3 * f->n;
@@ -347,7 +348,7 @@ static void test_weights(void **state)
     }
 }
 
-/* --- auxiliary variables ----------------------------------------------------------------------------------------------- */
+/* --- auxiliary variables ------------------------------------------------------------------------------------------ */
 
 enum { OWN_WEIGHTS = 12 }; /* begin there in lambda: after m, s, and the mean and log-variance of v_0 */
 
@@ -398,8 +399,8 @@ static double slope(flow *f, elb_log_q form, int64_t first, int64_t samples, elb
     return (double)mean->data[0];
 }
 
-/* Lambda held constant inside log q(z,v): the couplings undone give the same numbers, and the gradient is the same in the
- * mean, that of r's weights draw by draw. */
+/* Lambda held constant inside log q(z,v): the couplings undone give the same numbers, and the gradient is the same in
+ * the mean, that of r's weights draw by draw. */
 static void held_check(const char *settings)
 {
     enum { BATCHES = 60, SAMPLES = 300, MOST = 256 };
@@ -472,8 +473,8 @@ static void test_held_parameters(void **state)
     flow_end(&local);
 }
 
-/* Couplings that shift by linear functions make (z, v) a Gaussian: z_1 = A v_1 + (z_0 / 2), v_1 = B z_0 + v_0 / 2, so that the
- * marginal q(z) is known. log_q must lie above log q(z) on average, and weigh z as q(z) does. */
+/* Couplings that shift by linear functions make (z, v) a Gaussian: z_1 = A v_1 + (z_0 / 2), v_1 = B z_0 + v_0 / 2, so
+ * that the marginal q(z) is known. log_q must lie above log q(z) on average, and weigh z as q(z) does. */
 static void test_bound_of_the_marginal(void **state)
 {
     flow f = flow_begin("model.latent=1 posterior.type=aux_flow posterior.flow_hidden= posterior.flow_steps=1 "

@@ -1,5 +1,5 @@
-/* test_full.c - the Gaussian with full covariance where it is the posterior itself, in double: every importance weight is p(x),
- * and what is held constant has no gradient. */
+/* test_full.c - the Gaussian with full covariance where it is the posterior itself, in double: every importance weight
+ * is p(x), and what is held constant has no gradient. */
 #include "vae_support.h"
 
 #include <math.h>

@@ -1,5 +1,5 @@
-/* test_gp.c - random functions against closed forms, in double: the expected KL, the bound of a linear-Gaussian model, the
- * KL of the weights with either covariance, the moments of draws. */
+/* test_gp.c - random functions against closed forms, in double: the expected KL, the bound of a linear-Gaussian model,
+ * the KL of the weights with either covariance, the moments of draws. */
 #include "vae_support.h"
 
 #include <math.h>
@@ -31,7 +31,8 @@ static elb_posterior *posterior_make(elb_context *c, int64_t data, int64_t laten
     return q;
 }
 
-/* A linear encoder that does not look at x: its functions have these moments everywhere. h = g/2 is the log-deviation. */
+/* A linear encoder that does not look at x: its functions have these moments everywhere. h = g/2
+ * is the log-deviation. */
 static elb_posterior *constant_make(elb_context *c, int64_t data, int64_t latent, const double *mean_f,
                                     const double *variance_f, const double *mean_h, const double *variance_h)
 {
@@ -69,7 +70,7 @@ static void within_errors(const elb_real *values, int64_t n, double want)
     if (!(errors < 5)) fail_msg("%g is %.1f standard errors from %g", mean, errors, want);
 }
 
-/* --- the bound ----------------------------------------------------------------------------------------------------- */
+/* --- the bound ---------------------------------------------------------------------------------------------------- */
 
 enum { BATCH = 1000, SAMPLES = 50, DATA = ELB_ORACLE_DATA };
 
@@ -137,7 +138,7 @@ static void test_expected_kl(void **state)
     support_context_end(c, NULL);
 }
 
-/* --- the weights --------------------------------------------------------------------------------------------------- */
+/* --- the weights -------------------------------------------------------------------------------------------------- */
 
 enum { WIDTH = 3, LATENT = 2, P = WIDTH + 1, FUNCTIONS = 2 * LATENT };
 
@@ -282,7 +283,7 @@ static void test_full_by_draws(void **state)
     support_context_end(c, NULL);
 }
 
-/* --- the matched Gaussian ------------------------------------------------------------------------------------------ */
+/* --- the matched Gaussian ----------------------------------------------------------------------------------------- */
 
 /* f and g are drawn, then z: its mean and variance are lambda's. */
 static void test_matched_moments(void **state)

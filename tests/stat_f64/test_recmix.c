@@ -1,5 +1,6 @@
-/* test_recmix.c - mixtures where the posterior is a mixture: z ~ .3 N(-1,.25) + .7 N(2,.5), x|z ~ N(z,.4), x = .6 (variances).
- * log p(x) = -2.121943383017, the posterior has weights .172940570660 and .827059429340, and no Gaussian is enough. */
+/* test_recmix.c - mixtures where the posterior is a mixture: z ~ .3 N(-1,.25) + .7 N(2,.5), x|z ~ N(z,.4), x =
+ * .6 (variances). log p(x) = -2.121943383017, the posterior has weights .172940570660 and .827059429340, and
+ * no Gaussian is enough. */
 #include "vae_support.h"
 
 #include <math.h>
@@ -23,7 +24,7 @@ static double log_joint(double z)
     return log(prior) + log_normal(0.6, z, 0.4);
 }
 
-/* --- the quantity that a new component ascends ------------------------------------------------------------------------- */
+/* --- the quantity that a new component ascends -------------------------------------------------------------------- */
 
 /* Q = .5 N(0,1) + .5 N(3,.25), q' = N(1,.5): numbers found independently, the densities by the op, integrals by the
  * trapezoid rule. */
@@ -57,10 +58,10 @@ static void test_the_quantity(void **state)
     support_context_end(c, NULL);
 }
 
-/* --- training -------------------------------------------------------------------------------------------------------------- */
+/* --- training ----------------------------------------------------------------------------------------------------- */
 
-/* The model's prior is a standard normal, and its decoder here the identity; what the fixture's prior has more is put into
- * the likelihood. */
+/* The model's prior is a standard normal, and its decoder here the identity; what the fixture's prior has more is
+ * put into the likelihood. */
 static elb_tensor *fixture_log_prob(elb_model *m, elb_tape *t, elb_tensor *x, elb_tensor *z)
 {
     static elb_real components[] = {-1, 0, 2, 0}, logits[2], noise[1];
@@ -181,8 +182,8 @@ static void test_reached(void **state)
     }
 }
 
-/* The recursion alone keeps the first component where a Gaussian is best, and adds one where that has too little mass: with
- * learned weights the mixture is better than any Gaussian, and no better than the truth. */
+/* The recursion alone keeps the first component where a Gaussian is best, and adds one where that has too little mass:
+ * with learned weights the mixture is better than any Gaussian, and no better than the truth. */
 static void test_recursion_alone(void **state)
 {
     (void)state;

@@ -1,5 +1,5 @@
-/* test_savi.c - the derivative through steps of refinement, in double: of a linear-Gaussian model by hand, and of networks
- * against differences of the whole procedure. */
+/* test_savi.c - the derivative through steps of refinement, in double: of a linear-Gaussian model by hand, and of
+ * networks against differences of the whole procedure. */
 #include "vae_support.h"
 
 #include <math.h>
@@ -9,9 +9,10 @@
 #include "infer/refine.h"
 #include "doctor/oracle.h"
 
-/* --- a model whose derivative is known --------------------------------------------------------------------------------- */
+/* --- a model whose derivative is known ---------------------------------------------------------------------------- */
 
-/* Four points (+-sqrt 2 along each axis) in place of random ones: the expectation is exact where log p(x|z) is quadratic. */
+/* Four points (+-sqrt 2 along each axis) in place of random ones: the expectation is exact where
+ * log p(x|z) is quadratic. */
 enum { POINTS = 4, LATENT = 2 };
 
 typedef struct exact {
@@ -127,7 +128,8 @@ static void test_start_by_hand(void **state)
     support_context_end(c, NULL);
 }
 
-/* KL(q_0 || q_T) of two Gaussians by the same four points: exact, as the difference of their log densities is quadratic. */
+/* KL(q_0 || q_T) of two Gaussians by the same four points: exact, as the difference of their log
+ * densities is quadratic. */
 static void test_kl_by_hand(void **state)
 {
     (void)state;
@@ -146,7 +148,7 @@ static void test_kl_by_hand(void **state)
     support_context_end(c, NULL);
 }
 
-/* --- networks, against differences ------------------------------------------------------------------------------------- */
+/* --- networks, against differences -------------------------------------------------------------------------------- */
 
 enum { DATA = 5, BATCH = 3 };
 

@@ -27,8 +27,8 @@ static int64_t order_of(const json_t *line)
     return json_integer_value(json_object_get(line, "order"));
 }
 
-/* The chosen order is the last that gained more than its error over the best before it; two more were tried after it. Its model is
- * the folder's. */
+/* The chosen order is the last that gained more than its error over the best before it; two more were tried after it.
+ * Its model is the folder's. */
 static void test_choice(void **state)
 {
     (void)state;

@@ -61,7 +61,8 @@ static double number(json_t *object, const char *path)
     return json_number_value(object);
 }
 
-/* The same numbers by the public interface: *elbo, and the IWAE, of a run after so many steps whose rate falls by `decay`. */
+/* The same numbers by the public interface: *elbo, and the IWAE, of a run after so many steps whose
+ * rate falls by `decay`. */
 static double evaluate(elb_context *c, const char *run, uint64_t seed, const char *steps, const char *decay,
                        double *elbo)
 {

@@ -1,5 +1,5 @@
-/* test_convert.c - what a map may get wrong is refused in one sentence with its line; the guessed map; the list of a file's
- * tensors. That right maps give the right numbers is tests/golden/test_convert.c's matter. */
+/* test_convert.c - what a map may get wrong is refused in one sentence with its line; the guessed map; the list of a
+ * file's tensors. That right maps give the right numbers is tests/golden/test_convert.c's matter. */
 #include "support.h"
 
 #include <math.h>
@@ -288,7 +288,7 @@ static void test_out(void **state)
     world_end(w);
 }
 
-/* --- guessing ------------------------------------------------------------------------------------------------------ */
+/* --- guessing ----------------------------------------------------------------------------------------------------- */
 
 typedef struct guess_case {
     elb_safetensors_entry tensors[14];
@@ -361,7 +361,7 @@ static void test_nothing_to_guess(void **state)
     world_end(w);
 }
 
-/* --- lists --------------------------------------------------------------------------------------------------------- */
+/* --- lists -------------------------------------------------------------------------------------------------------- */
 
 static void count_tensor(void *user, const char *name, const char *dtype, int rank, const int64_t *shape)
 {

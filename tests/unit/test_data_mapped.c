@@ -1,5 +1,5 @@
-/* test_data_mapped.c - plain IDX and NPY files are left where they lie: the same values as when they are copied, memory that
- * does not grow with them, and no mapping left behind. */
+/* test_data_mapped.c - plain IDX and NPY files are left where they lie: the same values as when they are copied, memory
+ * that does not grow with them, and no mapping left behind. */
 #include "data_support.h"
 #include "fixture_support.h"
 

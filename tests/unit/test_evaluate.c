@@ -1,4 +1,5 @@
-/* test_evaluate.c - elb_evaluate: the same bits whatever the batch and the threads, its table, JSON, refusals, faults. */
+/* test_evaluate.c - elb_evaluate: the same bits whatever the batch and the threads, its table,
+ * JSON, refusals, faults. */
 #include "world_support.h"
 
 #include <jansson.h>
@@ -13,7 +14,7 @@
 #include "run/json.h"
 #include "run/trainer.h"
 
-/* --- a VAE and its data ------------------------------------------------------------------------------------------ */
+/* --- a VAE and its data ------------------------------------------------------------------------------------------- */
 
 static world world_small(elb_context *c, int64_t n)
 {
@@ -21,7 +22,7 @@ static world world_small(elb_context *c, int64_t n)
                       "model.latent=3 model.hidden=7 posterior.hidden=6 data.binarise=dynamic");
 }
 
-/* --- the same bits ----------------------------------------------------------------------------------------------- */
+/* --- the same bits ------------------------------------------------------------------------------------------------ */
 
 typedef struct outcome {
     elb_evaluation result;
@@ -93,7 +94,7 @@ static void test_same_bits(void **state)
     }
 }
 
-/* --- numbers ----------------------------------------------------------------------------------------------------- */
+/* --- numbers ------------------------------------------------------------------------------------------------------ */
 
 enum { COLUMNS = 6 };
 
@@ -213,7 +214,7 @@ static void test_validation(void **state)
     support_context_end(c, NULL);
 }
 
-/* --- memory ------------------------------------------------------------------------------------------------------ */
+/* --- memory ------------------------------------------------------------------------------------------------------- */
 
 typedef struct held {
     size_t now, most;
@@ -262,7 +263,7 @@ static void test_memory(void **state)
     assert_true(many_samples <= 2 * few);
 }
 
-/* --- JSON -------------------------------------------------------------------------------------------------------- */
+/* --- JSON --------------------------------------------------------------------------------------------------------- */
 
 static void check_object(const json_t *o, const elb_evaluation *r)
 {
@@ -312,7 +313,7 @@ static void test_json(void **state)
     support_context_end(c, NULL);
 }
 
-/* --- progress ---------------------------------------------------------------------------------------------------- */
+/* --- progress ----------------------------------------------------------------------------------------------------- */
 
 typedef struct told {
     int calls, last;
@@ -363,7 +364,7 @@ static void test_progress(void **state)
     support_context_end(c, NULL);
 }
 
-/* --- refusals ---------------------------------------------------------------------------------------------------- */
+/* --- refusals ----------------------------------------------------------------------------------------------------- */
 
 static void check_refused(world *w, const elb_dataset *data, elb_evaluate_settings how, elb_status status,
                           const char *part)
@@ -424,7 +425,7 @@ static void test_not_finite(void **state)
     support_context_end(c, NULL);
 }
 
-/* --- faults ------------------------------------------------------------------------------------------------------ */
+/* --- faults ------------------------------------------------------------------------------------------------------- */
 
 static elb_status evaluate_all(world *w)
 {

@@ -1,5 +1,5 @@
-/* test_evaluate_ais.c - AIS and BDMC as evaluations: the same bits whatever the batch and the threads, going on where they
- * were stopped, constant memory, numbers and JSON, refusals, faults; the schedules' values. */
+/* test_evaluate_ais.c - AIS and BDMC as evaluations: the same bits whatever the batch and the threads, going on where
+ * they were stopped, constant memory, numbers and JSON, refusals, faults; the schedules' values. */
 #include "world_support.h"
 
 #include <jansson.h>
@@ -15,7 +15,7 @@
 #include "run/json.h"
 #include "run/safetensors.h"
 
-/* --- the schedules ------------------------------------------------------------------------------------------------------- */
+/* --- the schedules ------------------------------------------------------------------------------------------------ */
 
 static void test_schedules(void **state)
 {
@@ -41,7 +41,7 @@ static void test_schedules(void **state)
         }
 }
 
-/* --- a VAE and its data -------------------------------------------------------------------------------------------------- */
+/* --- a VAE and its data ------------------------------------------------------------------------------------------- */
 
 enum { DATA = 40, ANY = -1 };
 
@@ -86,7 +86,7 @@ static elb_evaluation evaluate(world *w, const elb_evaluate_settings *how)
     return r;
 }
 
-/* --- the same bits ------------------------------------------------------------------------------------------------------- */
+/* --- the same bits ------------------------------------------------------------------------------------------------ */
 
 /* The table's bytes for one way to compute it. */
 static char *bits(const char *kernels, int threads, int64_t batch, elb_evaluate_settings how, int64_t n, size_t *size)
@@ -141,7 +141,7 @@ static void test_same_bits(void **state)
     }
 }
 
-/* --- numbers ------------------------------------------------------------------------------------------------------------- */
+/* --- numbers ------------------------------------------------------------------------------------------------------ */
 
 static void keep_each(void *user, const elb_datum_estimate *datum)
 {
@@ -239,7 +239,7 @@ static void test_json(void **state)
     world_close(&w);
 }
 
-/* --- stopped and gone on with -------------------------------------------------------------------------------------------- */
+/* --- stopped and gone on with ------------------------------------------------------------------------------------- */
 
 typedef struct stopper {
     int64_t after; /* data; ANY: never */
@@ -348,7 +348,7 @@ static void test_other_work(void **state)
     world_close(&w);
 }
 
-/* --- memory -------------------------------------------------------------------------------------------------------------- */
+/* --- memory ------------------------------------------------------------------------------------------------------- */
 
 typedef struct held {
     size_t now, most;
@@ -393,7 +393,7 @@ static void test_memory(void **state)
     assert_true(peak(16, 2000) <= usual + 65536);
 }
 
-/* --- refusals and faults --------------------------------------------------------------------------------------------------- */
+/* --- refusals and faults ------------------------------------------------------------------------------------------ */
 
 static void refused(world *w, elb_evaluate_settings how, elb_status status, const char *part)
 {

@@ -55,7 +55,7 @@ static elb_status gap(world *w, const elb_gap_settings *how, elb_gap_result *r)
     return elb_gap(w->vae, &set, 1, how, r, NULL);
 }
 
-/* --- going on ---------------------------------------------------------------------------------------------------------- */
+/* --- going on ----------------------------------------------------------------------------------------------------- */
 
 typedef struct stopper {
     int64_t calls, stop; /* the stop-th call asks to stop */
@@ -107,7 +107,7 @@ static void test_resumed(void **state)
     small_world_end(&w, NULL);
 }
 
-/* --- every family ------------------------------------------------------------------------------------------------------ */
+/* --- every family ------------------------------------------------------------------------------------------------- */
 
 static void test_families(void **state)
 {
@@ -147,7 +147,7 @@ static void test_families(void **state)
     }
 }
 
-/* --- a trained flow as the datum's own ----------------------------------------------------------------------------------- */
+/* --- a trained flow as the datum's own ---------------------------------------------------------------------------- */
 
 /* Means of ELBO and IWAE-K of the encoder's q, or of what it is as another family. */
 static elb_importance_result weigh(world *w, int family)
@@ -199,7 +199,7 @@ static void test_from_moments(void **state)
     }
 }
 
-/* --- refusals and faults ------------------------------------------------------------------------------------------------- */
+/* --- refusals and faults ------------------------------------------------------------------------------------------ */
 
 static void refused(world *w, elb_gap_settings how, elb_status status, const char *part)
 {

@@ -10,7 +10,7 @@
 
 enum { Z = 3, BATCH = 2 };
 
-/* --- a Gaussian path: from N(0, I) at t = 0 to N(2, I/5) at t = 1 -------------------------------------------------------- */
+/* --- a Gaussian path: from N(0, I) at t = 0 to N(2, I/5) at t = 1 ------------------------------------------------- */
 
 typedef struct chains {
     fault f;
@@ -96,7 +96,7 @@ static void test_invariant(void **state)
     check_invariant(0.3, 0.8, 2);
 }
 
-/* --- leapfrog ------------------------------------------------------------------------------------------------------------ */
+/* --- leapfrog ----------------------------------------------------------------------------------------------------- */
 
 /* H is kept to second order in the step. */
 static void test_energy(void **state)
@@ -141,7 +141,7 @@ static void test_reversible(void **state)
     }
 }
 
-/* --- chains that went astray --------------------------------------------------------------------------------------------- */
+/* --- chains that went astray -------------------------------------------------------------------------------------- */
 
 static void test_rejects(void **state)
 {
@@ -167,7 +167,7 @@ static void test_rejects(void **state)
     chains_end(&a);
 }
 
-/* --- bits, memory, refusals ---------------------------------------------------------------------------------------------- */
+/* --- bits, memory, refusals --------------------------------------------------------------------------------------- */
 
 static void test_threads(void **state)
 {

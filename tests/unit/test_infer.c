@@ -1,5 +1,5 @@
-/* test_infer.c - elb_infer: the same bytes whatever the batch and the threads, the numbers of evaluation and of the Gaussian's
- * formulas, a ladder whose rungs are runs of their own, memory that does not grow, refusals, faults. */
+/* test_infer.c - elb_infer: the same bytes whatever the batch and the threads, the numbers of evaluation and of the
+ * Gaussian's formulas, a ladder whose rungs are runs of their own, memory that does not grow, refusals, faults. */
 #include "world_support.h"
 
 #include <math.h>
@@ -36,7 +36,7 @@ static const elb_infer_rung *last(const elb_infer_result *r)
     return &r->rung[r->rung_count - 1];
 }
 
-/* --- the same bytes -------------------------------------------------------------------------------------------------- */
+/* --- the same bytes ----------------------------------------------------------------------------------------------- */
 
 static char *table_with(const char *kernels, int threads, const char *settings, elb_infer_settings how, size_t *size)
 {
@@ -81,9 +81,10 @@ static void test_same_bytes(void **state)
         }
 }
 
-/* --- numbers --------------------------------------------------------------------------------------------------------- */
+/* --- numbers ------------------------------------------------------------------------------------------------------ */
 
-/* The array `name` of an NPZ file, as floats, which the caller frees with elb_array_reset; without values: there is none. */
+/* The array `name` of an NPZ file, as floats, which the caller frees with elb_array_reset; without
+ * values: there is none. */
 static elb_array read_array(elb_context *c, const char *path, const char *name)
 {
     size_t size;
@@ -100,7 +101,8 @@ static const float *floats(const elb_array *a)
     return a->values;
 }
 
-/* The ELBO is evaluation's from the same noise, log q the Gaussian's with the mean and variance beside it, the KL its own. */
+/* The ELBO is evaluation's from the same noise, log q the Gaussian's with the mean and variance
+ * beside it, the KL its own. */
 static void test_numbers(void **state)
 {
     (void)state;
@@ -216,7 +218,7 @@ static void test_columns(void **state)
     support_context_end(c, NULL);
 }
 
-/* --- the ladder ------------------------------------------------------------------------------------------------------ */
+/* --- the ladder --------------------------------------------------------------------------------------------------- */
 
 static void test_ladder(void **state)
 {
@@ -263,7 +265,7 @@ static void test_ladder(void **state)
     support_context_end(c, NULL);
 }
 
-/* --- memory ---------------------------------------------------------------------------------------------------------- */
+/* --- memory ------------------------------------------------------------------------------------------------------- */
 
 static int64_t allocations_for(int64_t n)
 {
@@ -288,7 +290,7 @@ static void test_memory(void **state)
     assert_int_equal(allocations_for(2000), allocations_for(100));
 }
 
-/* --- time ------------------------------------------------------------------------------------------------------------ */
+/* --- time --------------------------------------------------------------------------------------------------------- */
 
 static void test_time(void **state)
 {
@@ -309,7 +311,7 @@ static void test_time(void **state)
     support_context_end(c, NULL);
 }
 
-/* --- refusals, interruption, faults ---------------------------------------------------------------------------------- */
+/* --- refusals, interruption, faults ------------------------------------------------------------------------------- */
 
 static void refuse(const world *w, elb_infer_settings how, elb_status want, const char *message)
 {

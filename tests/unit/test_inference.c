@@ -1,4 +1,5 @@
-/* test_inference.c - lambda(x) by way of encoder, family and refinement: the same bits in any batch, and what is refused. */
+/* test_inference.c - lambda(x) by way of encoder, family and refinement: the same bits in any
+ * batch, and what is refused. */
 #include "vae_support.h"
 
 #include <math.h>
@@ -35,7 +36,7 @@ static void infer(elb_inference *i, support_vae *v, int64_t first, int64_t count
         fail_msg("%s", elb_context_message(v->context));
 }
 
-/* --- data do not see each other ------------------------------------------------------------------------------------ */
+/* --- data do not see each other ----------------------------------------------------------------------------------- */
 
 /* Together, alone, and some of them. */
 static void same_bits(const char *kernels, int threads, const char *settings)
@@ -95,7 +96,7 @@ static void test_importance(void **state)
     support_context_end(c, NULL);
 }
 
-/* --- where it starts, and what it becomes ------------------------------------------------------------------------------ */
+/* --- where it starts, and what it becomes ------------------------------------------------------------------------- */
 
 static void test_start(void **state)
 {
@@ -183,7 +184,7 @@ static void test_refusals(void **state)
     support_context_end(c, NULL);
 }
 
-/* --- watching ---------------------------------------------------------------------------------------------------------- */
+/* --- watching ----------------------------------------------------------------------------------------------------- */
 
 typedef struct seen {
     int64_t steps[BATCH]; /* that each datum took */
@@ -264,7 +265,7 @@ static void test_convergence(void **state)
     support_context_end(c, NULL);
 }
 
-/* --- memory ------------------------------------------------------------------------------------------------------------ */
+/* --- memory ------------------------------------------------------------------------------------------------------- */
 
 static void test_allocation_failures(void **state)
 {

@@ -13,7 +13,7 @@
 
 static const bool is_double = sizeof(elb_real) == sizeof(double);
 
-/* --- arrays that end where memory ends: reading or writing one element too far is a fault ----------------------- */
+/* --- arrays that end where memory ends: reading or writing one element too far is a fault ------------------------- */
 
 enum { BLOCK_BYTES = 16384, BLOCKS = 8, PATTERN = 0x5A };
 
@@ -46,7 +46,7 @@ static void guarded_check(guarded g, int64_t n)
     for (size_t i = 0; i < BLOCK_BYTES - (size_t)n * sizeof(elb_real); i++) assert_int_equal(g.base[i], PATTERN);
 }
 
-/* --- one case per function (and kind): inputs a, b, c, d; outputs x, y, z, which are inputs too where they add --- */
+/* --- one case per function (and kind): inputs a, b, c, d; outputs x, y, z, which are inputs too where they add ---- */
 
 typedef struct arrays {
     int64_t n;
@@ -282,7 +282,7 @@ static void test_nan_passes_through(void **state)
     }
 }
 
-/* --- the same bits wherever a row lies, however it is cut, and in place ------------------------------------------ */
+/* --- the same bits wherever a row lies, however it is cut, and in place ------------------------------------------- */
 
 static void test_bits_do_not_depend_on_the_address(void **state)
 {

@@ -99,7 +99,7 @@ static void test_bernoulli_is_exact_at_the_ends(void **state)
     }
 }
 
-/* --- moments: within five standard errors, which are exact for these distributions ------------------------------- */
+/* --- moments: within five standard errors, which are exact for these distributions -------------------------------- */
 
 enum { ROW = 784, ROWS = 400, DRAWN = ROW * ROWS };
 
@@ -166,7 +166,7 @@ static void test_normals_are_box_muller(void **state)
     }
 }
 
-/* --- streams apart -------------------------------------------------------------------------------------------------- */
+/* --- streams apart ------------------------------------------------------------------------------------------------ */
 
 static void test_keys_are_distinct_and_stable(void **state)
 {

@@ -1,5 +1,5 @@
-/* test_phases.c - training in phases: each is begun once, wherever the run was stopped, and a resumed run has the bits of one
- * that never was. */
+/* test_phases.c - training in phases: each is begun once, wherever the run was stopped, and a resumed run has the bits
+ * of one that never was. */
 #include "train_support.h"
 #include "fixture_support.h"
 

@@ -8,7 +8,7 @@
 
 #include <elbow/task.h>
 
-/* --- a VAE and its data ------------------------------------------------------------------------------------------ */
+/* --- a VAE and its data ------------------------------------------------------------------------------------------- */
 
 enum { SIDE = 3, SIZE = 9, LATENT = 2 };
 
@@ -19,7 +19,7 @@ static world world_linear(elb_context *c, int64_t n)
                       "model.latent=2 data.binarise=dynamic model.hidden= posterior.hidden=");
 }
 
-/* --- what was written -------------------------------------------------------------------------------------------- */
+/* --- what was written --------------------------------------------------------------------------------------------- */
 
 /* The numbers of a CSV, row by row; the header is checked to name `columns` of them, the first `first`. */
 static double *table_read(const char *path, const char *first, int columns, int64_t *rows)
@@ -59,7 +59,7 @@ static double decoded(const world *w, const double *z, int d)
     return 1 / (1 + exp(-a));
 }
 
-/* --- samples ----------------------------------------------------------------------------------------------------- */
+/* --- samples ------------------------------------------------------------------------------------------------------ */
 
 static void test_samples(void **state)
 {
@@ -137,7 +137,7 @@ static void test_draws(void **state)
     support_context_end(c, NULL);
 }
 
-/* --- reconstructions --------------------------------------------------------------------------------------------- */
+/* --- reconstructions ---------------------------------------------------------------------------------------------- */
 
 enum { RECONSTRUCTION_WIDTH = 2 * SIZE + 3 * LATENT + 1 };
 
@@ -188,7 +188,7 @@ static void test_reconstructions(void **state)
     support_context_end(c, NULL);
 }
 
-/* --- pictures of every shape of data ----------------------------------------------------------------------------- */
+/* --- pictures of every shape of data ------------------------------------------------------------------------------ */
 
 static void check_pictures(int rank, const int64_t *shape, const char *settings)
 {
@@ -235,7 +235,7 @@ static void test_npz_names(void **state)
     support_context_end(c, NULL);
 }
 
-/* --- refusals and faults ----------------------------------------------------------------------------------------- */
+/* --- refusals and faults ------------------------------------------------------------------------------------------ */
 
 static void test_refusals(void **state)
 {

@@ -1,4 +1,5 @@
-/* test_progress_bar.c - what the command's progress looks like, in every style; a pseudo terminal stands for a screen. */
+/* test_progress_bar.c - what the command's progress looks like, in every style; a pseudo
+ * terminal stands for a screen. */
 #include "support.h"
 
 #include <fcntl.h>

@@ -1,4 +1,5 @@
-/* test_resume.c - runs that are resumed: longer, with patience, by two at once, on other data, from a state of any kind. */
+/* test_resume.c - runs that are resumed: longer, with patience, by two at once, on other data,
+ * from a state of any kind. */
 #include "train_support.h"
 #include "fixture_support.h"
 
@@ -10,7 +11,7 @@
 #include "base/file.h"
 #include "run/trainer.h"
 
-/* --- runs that have ended, and other runs' files ----------------------------------------------------------------------- */
+/* --- runs that have ended, and other runs' files ------------------------------------------------------------------ */
 
 static const char tiny[] = "model.latent=2 model.hidden=4 posterior.hidden=4 likelihood.type=gaussian train.batch=60 "
                            "data.validation=30";
@@ -195,7 +196,7 @@ static void test_other_data(void **state)
     free(path);
 }
 
-/* --- states ------------------------------------------------------------------------------------------------------------ */
+/* --- states ------------------------------------------------------------------------------------------------------- */
 
 /* The text of a number in the metadata, to be overwritten in place. */
 static char *state_number(char *bytes, size_t size, const char *key, size_t *length)

@@ -1,4 +1,5 @@
-/* test_safetensors.c - named tensors in a file: round trip, the Python package's bytes, and every way to be malformed. */
+/* test_safetensors.c - named tensors in a file: round trip, the Python package's bytes, and
+ * every way to be malformed. */
 #include "fixture_support.h"
 
 #include <inttypes.h>
@@ -26,7 +27,7 @@ static const elb_safetensors_entry entries[] = {
 enum { ENTRIES = sizeof entries / sizeof entries[0] };
 static const elb_safetensors_pair metadata[] = {{"config", "model:\n  latent: 50 # \"quoted\"\n"}, {"empty", ""}};
 
-/* --- round trip ------------------------------------------------------------------------------------------------- */
+/* --- round trip --------------------------------------------------------------------------------------------------- */
 
 static void check_same(const elb_safetensors *file, const elb_safetensors_entry *want)
 {
@@ -88,7 +89,7 @@ static void test_nothing_at_all(void **state)
     elb_safetensors_close(file);
 }
 
-/* --- what Python wrote ------------------------------------------------------------------------------------------ */
+/* --- what Python wrote -------------------------------------------------------------------------------------------- */
 
 static void check_reals(const elb_safetensors *file, const char *name, int rank, const int64_t *shape, int n,
                         const double *want)
@@ -125,7 +126,7 @@ static void test_python(void **state)
     elb_safetensors_close(file);
 }
 
-/* --- from memory ------------------------------------------------------------------------------------------------ */
+/* --- from memory -------------------------------------------------------------------------------------------------- */
 
 /* A file of this header and so many data bytes, all zero, with `f16` at their start. */
 static elb_status parse_text(const char *json, size_t data_size, elb_safetensors **file)
@@ -262,7 +263,7 @@ static void test_missing_file(void **state)
     support_assert_message(c, folder);
 }
 
-/* --- wrong requests --------------------------------------------------------------------------------------------- */
+/* --- wrong requests ----------------------------------------------------------------------------------------------- */
 
 static void test_wrong_expectations(void **state)
 {
@@ -332,7 +333,7 @@ static void test_wrong_entries(void **state)
     check_refused(good, (elb_safetensors_pair){"l", "\xff"}, "the metadata 'l' is not UTF-8");
 }
 
-/* --- faults ----------------------------------------------------------------------------------------------------- */
+/* --- faults ------------------------------------------------------------------------------------------------------- */
 
 static void test_allocations_fail(void **state)
 {

@@ -1,5 +1,5 @@
-/* test_savi.c - the SAVI objective: its steps are those of refinement, data do not see each other, refusals, faults. The
- * derivative itself is checked in double, in stat_f64/test_savi.c. */
+/* test_savi.c - the SAVI objective: its steps are those of refinement, data do not see each other, refusals, faults.
+ * The derivative itself is checked in double, in stat_f64/test_savi.c. */
 #include "vae_support.h"
 
 #include <math.h>
@@ -49,7 +49,7 @@ static void each(const elb_loss *l, double value[BATCH])
         value[b] = (double)l->kl->data[b] - (double)l->reconstruction->data[b];
 }
 
-/* --- the steps --------------------------------------------------------------------------------------------------------- */
+/* --- the steps ---------------------------------------------------------------------------------------------------- */
 
 /* The loss is where elb_refiner_run ends with the same noise, clipped, with a part of lambda held, and from zero. */
 static void test_steps(void **state)
@@ -155,7 +155,7 @@ static void test_differences(void **state)
     support_context_end(c, NULL);
 }
 
-/* --- refusals, faults -------------------------------------------------------------------------------------------------- */
+/* --- refusals, faults --------------------------------------------------------------------------------------------- */
 
 static void test_refusals(void **state)
 {

@@ -27,8 +27,8 @@ static void test_cosine(void **state)
         assert_true(elb_schedule_factor(&o, step, 1200) < elb_schedule_factor(&o, step - 1, 1200));
 }
 
-/* Stage i lasts 3^i of 3280 epochs at the rate 10^(-i/7) (Burda et al. 2016), whatever the steps per epoch; of fewer epochs,
- * the same share. */
+/* Stage i lasts 3^i of 3280 epochs at the rate 10^(-i/7) (Burda et al. 2016), whatever the steps per epoch; of fewer
+ * epochs, the same share. */
 static void test_iwae(void **state)
 {
     elb_schedule_options o = {.type = ELB_SCHEDULE_IWAE};

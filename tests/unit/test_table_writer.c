@@ -84,7 +84,7 @@ static void test_csv(void **state)
     free(text);
 }
 
-/* --- row by row ------------------------------------------------------------------------------------------------------- */
+/* --- row by row --------------------------------------------------------------------------------------------------- */
 
 enum { ROWS = 1000, WIDE = 37 };
 static double wide[ROWS * WIDE];
@@ -163,7 +163,7 @@ static void test_stream_refusals(void **state)
     assert_int_equal(support_folder_count(folder), 1);
 }
 
-/* --- zip64 ------------------------------------------------------------------------------------------------------------ */
+/* --- zip64 -------------------------------------------------------------------------------------------------------- */
 
 /* Two arrays in an archive whose large numbers begin at `limit`; the caller frees its bytes. */
 static char *zip_make(int64_t limit, size_t *size)

@@ -28,7 +28,7 @@ static void world_end(world w)
     elb_context_destroy(w.c);
 }
 
-/* --- errors -------------------------------------------------------------------------------------------------------- */
+/* --- errors ------------------------------------------------------------------------------------------------------- */
 
 static elb_tensor *input(world w, bool grad, int rank, int64_t a, int64_t b, int64_t c)
 {
@@ -180,7 +180,7 @@ static void test_losses_that_are_none(void **state)
     world_end(w);
 }
 
-/* --- numbers that are not finite ----------------------------------------------------------------------------------- */
+/* --- numbers that are not finite ---------------------------------------------------------------------------------- */
 
 static void take_step(support_vae *v, elb_optimizer *o, elb_status want)
 {
@@ -208,7 +208,8 @@ static void optimizer_end(elb_optimizer *o)
     free(o);
 }
 
-/* One number of `name` (NULL: of the data) becomes `value`: the message begins with `blamed`, and no parameter moves. */
+/* One number of `name` (NULL: of the data) becomes `value`: the message begins with `blamed`,
+ * and no parameter moves. */
 static void not_finite(const char *settings, const char *name, elb_real value, const char *blamed, int threads)
 {
     world w = world_begin(NULL, threads);
@@ -258,12 +259,12 @@ static void test_not_finite(void **state)
     }
 }
 
-/* --- one parameter used more than once ------------------------------------------------------------------------------- */
+/* --- one parameter used more than once ---------------------------------------------------------------------------- */
 
 enum { SQUARE = 40, ROWS = 9 };
 
-/* mean(r * B(A(x))), A and B linear with the same weight, each either trained or not; `first` and `second` are said to be
- * frozen by an own leaf or by elb_stop_gradient. */
+/* mean(r * B(A(x))), A and B linear with the same weight, each either trained or not; `first` and `second` are said to
+ * be frozen by an own leaf or by elb_stop_gradient. */
 typedef enum hold { HOLD_TRAIN, HOLD_FREEZE, HOLD_STOP } hold;
 
 static elb_tensor *weight_leaf(elb_params *p, elb_tape *t, hold how)
@@ -369,7 +370,7 @@ static void test_unreached(void **state)
     world_end(w);
 }
 
-/* --- equal bits ---------------------------------------------------------------------------------------------------- */
+/* --- equal bits --------------------------------------------------------------------------------------------------- */
 
 static void bits_of(support_vae *v, elb_real *to)
 {
@@ -417,7 +418,7 @@ static void test_same_bits(void **state)
     }
 }
 
-/* --- noise --------------------------------------------------------------------------------------------------------- */
+/* --- noise -------------------------------------------------------------------------------------------------------- */
 
 /* A datum's noise does not depend on its batch, its sample's number continues across calls, lanes differ. */
 static void test_noise(void **state)

@@ -1,5 +1,5 @@
-/* test_tape_again.c - a tape run again and again, as evaluation does: rows of one height, weights that are turned once, and
- * gradients without the values that they do not depend on. */
+/* test_tape_again.c - a tape run again and again, as evaluation does: rows of one height, weights that are turned once,
+ * and gradients without the values that they do not depend on. */
 #include "support.h"
 
 #include <string.h>
@@ -31,7 +31,7 @@ static void numbers(elb_real *to, uint64_t seed, int64_t n)
     for (int64_t i = 0; i < n; i++) to[i] = (elb_real)(support_number(seed, (uint64_t)i) / 4);
 }
 
-/* --- fixed rows ------------------------------------------------------------------------------------------------------ */
+/* --- fixed rows --------------------------------------------------------------------------------------------------- */
 
 enum { FIXED_ROWS = 300, FIXED_IN = 50, FIXED_OUT = 37 };
 
@@ -93,7 +93,7 @@ static void test_fixed_rows(void **state)
     }
 }
 
-/* --- gradients alone ------------------------------------------------------------------------------------------------ */
+/* --- gradients alone ---------------------------------------------------------------------------------------------- */
 
 enum { ALONE_S = 3, ALONE_B = 100, ALONE_Z = 5, ALONE_D = 8, ALONE_ROWS = ALONE_S * ALONE_B };
 

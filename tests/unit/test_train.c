@@ -24,7 +24,7 @@ static const char refined[] =
     "data.binarise=dynamic model.latent=4 model.hidden=130 posterior.hidden=40 objective.type=savi refine.steps=3 "
     "refine.method=momentum refine.rate=0.02 refine.clip=20 train.epochs=2 train.batch=64 data.validation=30";
 
-/* --- the same bits ----------------------------------------------------------------------------------------------------- */
+/* --- the same bits ------------------------------------------------------------------------------------------------ */
 
 static void test_threads(void **state)
 {
@@ -103,7 +103,7 @@ static void test_interruptions(void **state)
     for (size_t i = 0; i < sizeof ways / sizeof *ways; i++) interrupted_run(i, ways[i]);
 }
 
-/* --- stopping ---------------------------------------------------------------------------------------------------------- */
+/* --- stopping ----------------------------------------------------------------------------------------------------- */
 
 /* With patience the best epoch's model is kept, not the last one's. */
 static void test_patience(void **state)
@@ -172,7 +172,7 @@ static void test_divergence(void **state)
     }
 }
 
-/* --- refusals ---------------------------------------------------------------------------------------------------------- */
+/* --- refusals ----------------------------------------------------------------------------------------------------- */
 
 /* A finite loss of nearly 1e38 whose step makes the learned variance infinite: that is not written. */
 static void test_parameters_that_overflow(void **state)

@@ -45,13 +45,13 @@ void elb_optimizer_free(elb_optimizer *o);
 /* Takes charge of one more built parameter block; at most ELB_OPTIMIZER_BLOCKS. */
 elb_status elb_optimizer_add(elb_optimizer *o, elb_params *params);
 /* A step is taken around one tape run: begin, record the loss, elb_tape_run, end. Without clipping the parameters that
- * the loss reaches are updated inside the run, each as soon as its gradient is complete. With options.clip > 0 that waits
- * for the global norm, and happens in end: gradients are scaled by min(1, clip / (norm + 1e-6)). Parameters that the loss
- * does not reach have a zero gradient under clipping, and are left alone without. `ran`: the run succeeded. The bits do
- * not depend on the number of threads. */
+ * the loss reaches are updated inside the run, each as soon as its gradient is complete. With options.clip > 0 that
+ * waits for the global norm, and happens in end: gradients are scaled by min(1, clip / (norm + 1e-6)). Parameters that
+ * the loss does not reach have a zero gradient under clipping, and are left alone without. `ran`: the run succeeded.
+ * The bits do not depend on the number of threads. */
 void elb_optimizer_begin(elb_optimizer *o, double rate);
-/* For a step of several tape runs, after begin: updates wait until end, as under clipping, and are taken by what the blocks'
- * gradients, zero at first, have then become. */
+/* For a step of several tape runs, after begin: updates wait until end, as under clipping, and are taken by what the
+ * blocks' gradients, zero at first, have then become. */
 void elb_optimizer_defer(elb_optimizer *o);
 elb_status elb_optimizer_end(elb_optimizer *o, bool ran);
 /* Moments back to zero, steps back to 0. */
