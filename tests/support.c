@@ -3,6 +3,7 @@
 
 #include <dirent.h>
 #include <errno.h>
+#include <malloc.h>
 #include <ftw.h>
 #include <math.h>
 #include <stdio.h>
@@ -20,15 +21,20 @@ static int fault_due(int64_t *countdown)
 void *fault_alloc(void *user, void *block, size_t size)
 {
     fault *f = user;
+    size_t before = block ? malloc_usable_size(block) : 0;
     if (size == 0) {
         if (block) f->live--;
+        f->bytes -= before;
         free(block);
         return NULL;
     }
     f->allocations++;
     if (fault_due(&f->alloc_countdown)) return NULL;
     void *result = realloc(block, size);
-    if (result && !block) f->live++;
+    if (!result) return NULL;
+    if (!block) f->live++;
+    f->bytes += malloc_usable_size(result) - before;
+    if (f->bytes > f->most) f->most = f->bytes;
     return result;
 }
 

@@ -18,6 +18,7 @@ typedef struct fault {
     int64_t allocations; /* blocks asked for so far */
     int64_t writes;      /* writes asked for so far */
     int64_t live;        /* blocks not yet freed */
+    size_t bytes, most;  /* that they hold, and the most they held; `most` may be set anew */
     char log[4096];      /* log lines, one per line, the earliest that fit */
 } fault;
 

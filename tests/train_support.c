@@ -21,15 +21,6 @@ void train_data_write(const char *path)
     assert_int_equal(fclose(f), 0);
 }
 
-void train_noise_write(const char *path, uint64_t rows, uint64_t columns)
-{
-    FILE *f = fopen(path, "w");
-    assert_non_null(f);
-    for (uint64_t i = 0; i < rows * columns; i++)
-        fprintf(f, "%.4f%c", support_number(1, i), i % columns < columns - 1 ? ',' : '\n');
-    assert_int_equal(fclose(f), 0);
-}
-
 elb_config *train_config(elb_context *c, const char *folder, const char *settings)
 {
     elb_config *config;
@@ -39,6 +30,35 @@ elb_config *train_config(elb_context *c, const char *folder, const char *setting
     assert_int_equal(elb_config_set(config, "data.spec", data), ELB_OK);
     support_configure(c, config, settings);
     return config;
+}
+
+void train_world_begin(train_world *w, uint64_t rows, uint64_t columns, int threads, const char *settings)
+{
+    memset(w, 0, sizeof *w);
+    w->folder = support_folder_make();
+    FILE *f = fopen(support_path(w->folder, "data.csv"), "w");
+    assert_non_null(f);
+    for (uint64_t i = 0; i < rows * columns; i++)
+        fprintf(f, "%.4f%c", support_number(1, i), i % columns < columns - 1 ? ',' : '\n');
+    assert_int_equal(fclose(f), 0);
+    elb_settings with = fault_settings(&w->f);
+    with.threads = threads;
+    assert_int_equal(elb_context_create(&with, &w->c), ELB_OK);
+    w->config = train_config(w->c, w->folder, settings);
+}
+
+void train_world_end(train_world *w)
+{
+    elb_config_destroy(w->config);
+    support_context_end(w->c, &w->f);
+    support_folder_remove(w->folder);
+}
+
+elb_status train_world_run(train_world *w, const char *name, bool resume)
+{
+    elb_train_result result;
+    elb_train_settings settings = {.folder = support_path(w->folder, name), .resume = resume};
+    return elb_train(w->config, &settings, &result);
 }
 
 elb_status train_session(const train_session_settings *s, const char *folder, const char *name,

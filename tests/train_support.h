@@ -17,10 +17,22 @@ typedef struct train_session_settings {
 
 /* A table of 150 rows of 60 grey values with some structure, so that there is something to learn. */
 void train_data_write(const char *path);
-/* The same of noise, so many rows and columns. */
-void train_noise_write(const char *path, uint64_t rows, uint64_t columns);
 /* settings: see support_configure; over the defaults and folder/data.csv, which is written unless it is there. */
 elb_config *train_config(elb_context *c, const char *folder, const char *settings);
+/* Runs over noise in a folder of their own, whose allocations and writes can be told to fail. */
+typedef struct train_world {
+    fault f;
+    elb_context *c;
+    elb_config *config;
+    char *folder;
+} train_world;
+
+/* settings: see train_config. */
+void train_world_begin(train_world *w, uint64_t rows, uint64_t columns, int threads, const char *settings);
+void train_world_end(train_world *w);
+/* Trains into folder/name. */
+elb_status train_world_run(train_world *w, const char *name, bool resume);
+
 /* Trains into folder/name; fails the test unless the run ends well, is interrupted or leaves the finite numbers. */
 elb_status train_session(const train_session_settings *s, const char *folder, const char *name,
                          elb_train_result *result);

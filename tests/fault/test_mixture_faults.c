@@ -2,8 +2,6 @@
  * allocation failing, for every n: ELB_MEMORY and a sentence, and nothing leaked. */
 #include "train_support.h"
 
-#include <string.h>
-
 enum { DATA = 4, COUNT = 30 };
 
 static const char keys[] =
@@ -11,59 +9,28 @@ static const char keys[] =
     "train.batch=20 data.validation=10 posterior.type=mixture posterior.order=2 "
     "posterior.weights=input objective.type=recmix objective.pretrain=0.34 objective.recursion=0.5";
 
-typedef struct world {
-    fault f;
-    elb_context *c;
-    elb_config *config;
-    char *folder;
-} world;
-
-static void world_begin(world *w)
-{
-    memset(w, 0, sizeof *w);
-    w->folder = support_folder_make();
-    train_noise_write(support_path(w->folder, "data.csv"), COUNT, DATA);
-    elb_settings settings = fault_settings(&w->f);
-    assert_int_equal(elb_context_create(&settings, &w->c), ELB_OK);
-    w->config = train_config(w->c, w->folder, keys);
-}
-
-static void world_end(world *w)
-{
-    elb_config_destroy(w->config);
-    support_context_end(w->c, &w->f);
-    support_folder_remove(w->folder);
-}
-
-static elb_status train(world *w, const char *run)
-{
-    elb_train_result result;
-    elb_train_settings settings = {.folder = support_path(w->folder, run)};
-    return elb_train(w->config, &settings, &result);
-}
-
 /* Fails every stride-th allocation in turn. from: a VAE is trained before, without failures. */
 static void fail_each(int stride, bool from, const char *order)
 {
     for (int64_t nth = 1;; nth += stride) {
-        world w;
-        world_begin(&w);
+        train_world w;
+        train_world_begin(&w, COUNT, DATA, 1, keys);
         if (from) {
             assert_int_equal(elb_config_set(w.config, "posterior.type", "ffg"), ELB_OK);
             assert_int_equal(elb_config_set(w.config, "objective.type", "elbo"), ELB_OK);
-            assert_int_equal(train(&w, "vae"), ELB_OK);
+            assert_int_equal(train_world_run(&w, "vae", false), ELB_OK);
             assert_int_equal(elb_config_set(w.config, "posterior.type", "mixture"), ELB_OK);
             assert_int_equal(elb_config_set(w.config, "objective.type", "recmix"), ELB_OK);
             assert_int_equal(elb_config_set(w.config, "train.from", support_path(w.folder, "vae")), ELB_OK);
         }
         assert_int_equal(elb_config_set(w.config, "posterior.order", order), ELB_OK);
         w.f.alloc_countdown = nth;
-        elb_status status = train(&w, "run");
+        elb_status status = train_world_run(&w, "run", false);
         bool failed = w.f.alloc_countdown == 0;
         w.f.alloc_countdown = 0;
         assert_int_equal(status, failed ? ELB_MEMORY : ELB_OK);
         if (failed) support_assert_message(w.c, "out of memory");
-        world_end(&w);
+        train_world_end(&w);
         if (!failed) break;
     }
 }

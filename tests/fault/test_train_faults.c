@@ -14,40 +14,8 @@ static const char keys[] = "model.latent=2 model.hidden=4 posterior.hidden=4 lik
                            "train.batch=20 data.validation=10 train.patience=3 train.checkpoint_minutes=0 "
                            "objective.type=iwae objective.samples=3 optimizer.clip=5";
 
-typedef struct world {
-    fault f;
-    elb_context *c;
-    elb_config *config;
-    char *folder;
-} world;
-
-static void world_begin(world *w, int threads)
-{
-    memset(w, 0, sizeof *w);
-    w->folder = support_folder_make();
-    train_noise_write(support_path(w->folder, "data.csv"), COUNT, DATA);
-    elb_settings settings = fault_settings(&w->f);
-    settings.threads = threads;
-    assert_int_equal(elb_context_create(&settings, &w->c), ELB_OK);
-    w->config = train_config(w->c, w->folder, keys);
-}
-
-static void world_end(world *w)
-{
-    elb_config_destroy(w->config);
-    support_context_end(w->c, &w->f);
-    support_folder_remove(w->folder);
-}
-
-static elb_status world_train(world *w, bool resume)
-{
-    elb_train_result result;
-    elb_train_settings settings = {.folder = support_path(w->folder, "run"), .resume = resume};
-    return elb_train(w->config, &settings, &result);
-}
-
 /* A file that is there is whole; nothing but the run's files is there. Returns whether there is a state. */
-static bool files_are_whole(const world *w)
+static bool files_are_whole(const train_world *w)
 {
     static const char *const names[] = {"state.safetensors", "model.safetensors"};
     elb_context *c = support_context(NULL);
@@ -77,10 +45,10 @@ static void test_create_without_memory(void **state)
 {
     (void)state;
     for (int64_t nth = 1;; nth++) {
-        world w;
+        train_world w;
         elb_dataset *data;
         elb_vae *vae;
-        world_begin(&w, 1);
+        train_world_begin(&w, COUNT, DATA, 1, keys);
         assert_int_equal(elb_config_open_data(w.config, NULL, ELB_PART_TRAIN, &data), ELB_OK);
         w.f.alloc_countdown = nth;
         elb_status status = elb_vae_create(w.config, data, &vae);
@@ -93,7 +61,7 @@ static void test_create_without_memory(void **state)
         }
         elb_vae_destroy(vae);
         elb_dataset_destroy(data);
-        world_end(&w);
+        train_world_end(&w);
         if (!failed) break;
     }
 }
@@ -103,10 +71,10 @@ static void test_training_without_memory(void **state)
     (void)state;
     int64_t nth = 1;
     for (bool failed = true; failed; nth++) {
-        world w;
-        world_begin(&w, 1 + (int)(nth % 2));
+        train_world w;
+        train_world_begin(&w, COUNT, DATA, 1 + (int)(nth % 2), keys);
         w.f.alloc_countdown = nth;
-        elb_status status = world_train(&w, false);
+        elb_status status = train_world_run(&w, "run", false);
         failed = w.f.alloc_countdown == 0;
         w.f.alloc_countdown = 0;
         if (failed && status != ELB_MEMORY) fail_msg("allocation %lld: %s", (long long)nth, elb_context_message(w.c));
@@ -115,8 +83,8 @@ static void test_training_without_memory(void **state)
         else
             assert_int_equal(status, ELB_OK);
         bool begun = files_are_whole(&w);
-        if (failed && begun && nth % 5 == 0) assert_int_equal(world_train(&w, true), ELB_OK);
-        world_end(&w);
+        if (failed && begun && nth % 5 == 0) assert_int_equal(train_world_run(&w, "run", true), ELB_OK);
+        train_world_end(&w);
     }
     assert_true(nth > 100); /* else nothing was tried */
 }
@@ -124,7 +92,7 @@ static void test_training_without_memory(void **state)
 /* --- disk --------------------------------------------------------------------------------------------------------- */
 
 /* The runs' configurations differ by their folder's name, so that files are compared by tensors. */
-static void same_parameters(const world *a, const world *b)
+static void same_parameters(const train_world *a, const train_world *b)
 {
     elb_context *c = support_context(NULL);
     elb_safetensors *one, *two;
@@ -150,15 +118,15 @@ static void same_parameters(const world *a, const world *b)
 static void test_disk_full(void **state)
 {
     (void)state;
-    world whole;
-    world_begin(&whole, 1);
-    assert_int_equal(world_train(&whole, false), ELB_OK);
+    train_world whole;
+    train_world_begin(&whole, COUNT, DATA, 1, keys);
+    assert_int_equal(train_world_run(&whole, "run", false), ELB_OK);
     int64_t writes = whole.f.writes, resumed = 0;
     for (int64_t nth = 1; nth <= writes + 1; nth++) {
-        world w;
-        world_begin(&w, 1);
+        train_world w;
+        train_world_begin(&w, COUNT, DATA, 1, keys);
         w.f.write_countdown = nth;
-        elb_status status = world_train(&w, false);
+        elb_status status = train_world_run(&w, "run", false);
         if (nth > writes) {
             assert_int_equal(status, ELB_OK);
         } else {
@@ -166,14 +134,14 @@ static void test_disk_full(void **state)
             support_assert_message(w.c, "No space left on device");
         }
         if (files_are_whole(&w)) {
-            if (status != ELB_OK) assert_int_equal(world_train(&w, true), ELB_OK);
+            if (status != ELB_OK) assert_int_equal(train_world_run(&w, "run", true), ELB_OK);
             same_parameters(&whole, &w);
             resumed++;
         }
-        world_end(&w);
+        train_world_end(&w);
     }
     assert_true(resumed > 5 && resumed <= writes);
-    world_end(&whole);
+    train_world_end(&whole);
 }
 
 int main(void)

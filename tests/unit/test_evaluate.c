@@ -3,7 +3,6 @@
 #include "world_support.h"
 
 #include <jansson.h>
-#include <malloc.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -216,41 +215,20 @@ static void test_validation(void **state)
 
 /* --- memory ------------------------------------------------------------------------------------------------------- */
 
-typedef struct held {
-    size_t now, most;
-} held;
-
-static void *held_alloc(void *user, void *block, size_t size)
-{
-    held *h = user;
-    if (block) h->now -= malloc_usable_size(block);
-    if (size == 0) {
-        free(block);
-        return NULL;
-    }
-    void *result = realloc(block, size);
-    if (result) h->now += malloc_usable_size(result);
-    if (h->now > h->most) h->most = h->now;
-    return result;
-}
-
 static size_t evaluate_peak(int64_t n, int64_t samples)
 {
-    held h = {0, 0};
-    elb_settings settings = {.threads = 1, .alloc = held_alloc, .user = &h};
-    elb_context *c;
-    assert_int_equal(elb_context_create(&settings, &c), ELB_OK);
+    fault f;
+    elb_context *c = support_context(&f);
     world w = world_make(c, n, 1, (int64_t[]){784}, "model.hidden=50 posterior.hidden=50 data.binarise=dynamic");
     elb_evaluate_settings how = {
         .estimator = ELB_ESTIMATE_IWAE, .samples = samples, .per_datum = support_path(w.folder, "each.npz")};
     elb_evaluation r;
-    size_t before = h.now;
-    h.most = h.now;
+    size_t before = f.most = f.bytes;
     assert_int_equal(elb_evaluate(w.vae, w.data, &how, &r), ELB_OK);
-    assert_int_equal(h.now, before);
-    size_t peak = h.most - before;
+    assert_int_equal(f.bytes, before);
+    size_t peak = f.most - before;
     world_end(&w);
-    elb_context_destroy(c);
+    support_context_end(c, &f);
     return peak;
 }
 

@@ -3,7 +3,6 @@
 #include "world_support.h"
 
 #include <jansson.h>
-#include <malloc.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -350,36 +349,17 @@ static void test_other_work(void **state)
 
 /* --- memory ------------------------------------------------------------------------------------------------------- */
 
-typedef struct held {
-    size_t now, most;
-} held;
-
-static void *held_alloc(void *user, void *block, size_t size)
-{
-    held *h = user;
-    if (block) h->now -= malloc_usable_size(block);
-    if (size == 0) {
-        free(block);
-        return NULL;
-    }
-    void *result = realloc(block, size);
-    if (result) h->now += malloc_usable_size(result);
-    if (h->now > h->most) h->most = h->now;
-    return result;
-}
-
 static size_t peak(int64_t n, int64_t temperatures)
 {
-    held h = {0, 0};
-    elb_settings settings = {.threads = 1, .alloc = held_alloc, .user = &h};
+    fault f = {0};
+    elb_settings settings = fault_settings(&f);
     world w = world_over(&settings, n, "ffg");
     elb_evaluate_settings how = ask(ELB_ESTIMATE_AIS);
     how.anneal = (elb_anneal_settings){.chains = 64, .temperatures = temperatures, .leapfrog = 1};
-    size_t before = h.now;
-    h.most = h.now;
+    size_t before = f.most = f.bytes;
     evaluate(&w, &how);
-    assert_int_equal(h.now, before);
-    size_t most = h.most - before;
+    assert_int_equal(f.bytes, before);
+    size_t most = f.most - before;
     world_close(&w);
     return most;
 }
