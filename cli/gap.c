@@ -278,12 +278,13 @@ const cli_verb verb_gap = {
     .name = "gap",
     .summary = "tell where q(z|x) loses against log p(x): by its family, or by the encoder",
     .arguments = "RUN",
-    .details = "RUN is a run's folder or a model.safetensors file. log p(x) less the ELBO is the inference gap. It is "
-               "the sum of the approximation gap, what even the best q of its family loses, and the amortisation gap, "
-               "what the encoder loses against that best q (Cremer, Li & Duvenaud 2018). log p(x) is the greatest of "
-               "three lower bounds; the best q of every datum is found by gradient steps from several starts.\n\n"
-               "Prints a table for training and test data and what to improve, and writes into FOLDER gap.json, every "
-               "datum in gap-PART.npz and .csv, and pictures. Stopped, the same command goes on where it was.",
+    .details =
+        "RUN is a run's folder or a model.safetensors file. log p(x) less the ELBO is the inference gap. It is "
+        "the sum of the approximation gap, what even the best q of its family loses, and the amortisation gap, "
+        "what the encoder loses against that best q (Cremer, Li & Duvenaud 2018). log p(x) is the greatest of the "
+        "lower bounds at hand; the best q of every datum is found by gradient steps from several starts.\n\n"
+        "Prints a table for training and test data and what to improve, and writes into FOLDER gap.json, every "
+        "datum in gap-PART.npz and .csv, and pictures. Stopped, the same command goes on where it was.",
     .examples = "elbow gap run\n"
                 "elbow gap run --limit 20 --temperatures 200 --optima none\n"
                 "elbow gap run --part test --set refine.steps=20 --json\n"

@@ -61,7 +61,7 @@ typedef struct elb_gap_result {
     double agree[ELB_GAP_PARTS];       /* share of data whose starts ended within 0.05 nats of each other */
     double seconds[ELB_GAP_PARTS];
     elb_gap_part own;      /* which optimum is q* */
-    elb_gap_part log_p_by; /* own, unless the encoder's bound or AIS is greater by more than two standard errors */
+    elb_gap_part log_p_by; /* own, unless another bound is greater by more than two standard errors */
     elb_gap_mean log_p, approximation, amortisation, inference;
 } elb_gap_result;
 

@@ -31,28 +31,28 @@ static elb_gap_mean result_difference(const elb_gap_work *w, elb_gap_part above,
 
 static void result_shares(const elb_gap_work *w, elb_gap_part part, elb_gap_result *r)
 {
-    double n = (double)w->n;
+    double n = (double)w->n, bad = 0, converged = 0, agree = 0;
     bool optimum = part != ELB_GAP_ENCODER && part != ELB_GAP_AIS;
-    r->k_hat_bad[part] = r->converged[part] = r->agree[part] = r->seconds[part] = 0;
+    r->seconds[part] = 0;
     for (int64_t i = 0; i < w->n; i++) {
-        r->k_hat_bad[part] += (elb_gap_at(w, part, i, ELB_GAP_K_HAT) > RESULT_K_HAT_BAD) / n;
-        r->converged[part] += elb_gap_at(w, part, i, ELB_GAP_CONVERGED) / n;
-        r->agree[part] += (elb_gap_at(w, part, i, ELB_GAP_SPREAD) <= RESULT_AGREE) / n;
+        bad += elb_gap_at(w, part, i, ELB_GAP_K_HAT) > RESULT_K_HAT_BAD;
+        converged += elb_gap_at(w, part, i, ELB_GAP_CONVERGED);
+        agree += elb_gap_at(w, part, i, ELB_GAP_SPREAD) <= RESULT_AGREE;
         r->seconds[part] += elb_gap_at(w, part, i, ELB_GAP_SECONDS);
     }
-    if (part == ELB_GAP_AIS) r->k_hat_bad[part] = NAN;
-    if (!optimum) r->converged[part] = r->agree[part] = NAN;
+    r->k_hat_bad[part] = part == ELB_GAP_AIS ? NAN : bad / n;
+    r->converged[part] = optimum ? converged / n : NAN;
+    r->agree[part] = optimum ? agree / n : NAN;
 }
 
 /* The greatest in the mean: a maximum for every datum would favour whatever is noisiest. For the same reason another
- * bound than that by q*, whose weights vary least, must be greater by more than chance. */
+ * bound than that by q* must be greater by more than chance. */
 static elb_gap_part result_best(const elb_gap_work *w)
 {
-    static const elb_gap_part others[] = {ELB_GAP_ENCODER, ELB_GAP_AIS};
     elb_gap_part best = w->own;
-    for (int i = 0; i < 2; i++) {
-        elb_gap_mean more = result_difference(w, others[i], ELB_GAP_BOUND, best, ELB_GAP_BOUND);
-        if (more.mean > 0 && !(more.mean <= RESULT_CHANCE * more.standard_error)) best = others[i];
+    for (elb_gap_part part = 0; part < ELB_GAP_PARTS; part++) {
+        elb_gap_mean more = result_difference(w, part, ELB_GAP_BOUND, best, ELB_GAP_BOUND);
+        if (more.mean > 0 && !(more.mean <= RESULT_CHANCE * more.standard_error)) best = part;
     }
     return best;
 }

@@ -60,21 +60,22 @@ static const char *text_family(elb_gap_part part)
     return names[part];
 }
 
-static void text_optima(text *t, const elb_gap_result *r, int count)
+/* A line for every optimum; `offset` is that of an array of the parts. */
+static void text_optima(text *t, const char *what, const elb_gap_result *r, int count, size_t offset)
 {
     for (int part = ELB_GAP_FFG; part <= ELB_GAP_OWN; part++) {
         char name[TEXT_CELL];
-        snprintf(name, sizeof name, "L[q*], %s%s", text_family((elb_gap_part)part), part == (int)r->own ? " *" : "");
-        text_row(t, name, r, count, offsetof(elb_gap_result, elbo) + (size_t)part * sizeof(elb_gap_mean));
+        snprintf(name, sizeof name, "%s, %s%s", what, text_family((elb_gap_part)part), part == (int)r->own ? " *" : "");
+        text_row(t, name, r, count, offset + (size_t)part * sizeof(elb_gap_mean));
     }
 }
 
 static void text_bounds(text *t, const elb_gap_result *r, int count)
 {
-    const elb_gap_part by[] = {ELB_GAP_ENCODER, r->own, ELB_GAP_AIS};
-    static const char *const names[] = {"  IWAE, the encoder's q", "  IWAE, q*", "  AIS"};
-    for (int i = 0; i < 3; i++)
-        text_row(t, names[i], r, count, offsetof(elb_gap_result, bound) + (size_t)by[i] * sizeof(elb_gap_mean));
+    size_t bound = offsetof(elb_gap_result, bound);
+    text_row(t, "  IWAE by the encoder's q", r, count, bound);
+    text_optima(t, "  IWAE by q*", r, count, bound);
+    text_row(t, "  AIS", r, count, bound + ELB_GAP_AIS * sizeof(elb_gap_mean));
 }
 
 static void text_table(text *t, const elb_gap_result *r, int count)
@@ -84,7 +85,7 @@ static void text_table(text *t, const elb_gap_result *r, int count)
     text_put(t, "\n");
     text_row(t, "log p(x), the greatest of", r, count, offsetof(elb_gap_result, log_p));
     text_bounds(t, r, count);
-    text_optima(t, r, count);
+    text_optima(t, "L[q*]", r, count, offsetof(elb_gap_result, elbo));
     text_row(t, "L[q]", r, count, offsetof(elb_gap_result, elbo));
     text_row(t, "approximation gap", r, count, offsetof(elb_gap_result, approximation));
     text_row(t, "amortisation gap", r, count, offsetof(elb_gap_result, amortisation));
