@@ -29,6 +29,7 @@ typedef struct elb_plan_method_options {
     char from[ELB_TEXT_MAX];   /* training starts from this method's run of the same seed; "": from nothing */
     char of[ELB_TEXT_MAX];     /* not trained: this method's runs, evaluated with other keys of "refine"; "": trained */
     int64_t seeds;             /* 0: the plan's */
+    bool plot;                 /* whether the plot shows it */
 } elb_plan_method_options;
 
 enum { ELB_PLAN_NAME_MAX = 64 };

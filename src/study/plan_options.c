@@ -102,5 +102,10 @@ const elb_option elb_plan_method_table[] = {
      .min = 0,
      .max = 1000,
      .help = "Runs of this method; 0 takes the plan's number."},
+    {.name = "plot",
+     .kind = ELB_OPTION_BOOL,
+     .offset = offsetof(elb_plan_method_options, plot),
+     .fallback = "true",
+     .help = "Whether the plot shows the method, too."},
     {.name = NULL},
 };

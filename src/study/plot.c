@@ -35,6 +35,11 @@ static int64_t plot_source(const elb_summary *s, const elb_row *row)
     return *of ? elb_plan_find(s->grid->plan, of) : row->method;
 }
 
+static bool plot_shown(const elb_summary *s, const elb_row *row)
+{
+    return s->grid->plan->methods[row->method].options.plot;
+}
+
 /* The row that this one is joined to: the slowest that is faster, among the source itself and what refines it the same
  * way. -1: none. */
 static int64_t plot_before(const elb_summary *s, int64_t row, int batch)
@@ -48,7 +53,7 @@ static int64_t plot_before(const elb_summary *s, int64_t row, int batch)
         bool series =
             o->method == source ||
             (plot_source(s, o) == source && plot_same_refinement(&plan->methods[o->method], &plan->methods[r->method]));
-        if (!series || !(o->seconds[batch] < r->seconds[batch])) continue;
+        if (!series || !plot_shown(s, o) || !(o->seconds[batch] < r->seconds[batch])) continue;
         if (best < 0 || o->seconds[batch] > s->rows[best].seconds[batch]) best = i;
     }
     return best;
@@ -69,6 +74,16 @@ static const char *plot_name(const elb_summary *s, const elb_row *row)
     return *rest ? rest : name;
 }
 
+/* Where a method stands: as far from the reference as its gain says, which compares like with like where methods have
+ * different seeds. */
+static double plot_height(const elb_summary *s, const elb_row *row, int measure)
+{
+    const elb_row *reference = s->rows;
+    if (row->gain[measure].mean.seeds == 0) return row->mean[measure].mean;
+    while (reference->method != s->grid->reference) reference++;
+    return reference->mean[measure].mean + row->gain[measure].mean.mean;
+}
+
 /* By its own posterior every row is a point of its own; the model of a series is one, and is shown once. Bars are the
  * gain's: how data differ in their likelihood says nothing about methods. */
 static void plot_fill(const elb_summary *s, int measure, int batch, plot_panel *p)
@@ -77,10 +92,10 @@ static void plot_fill(const elb_summary *s, int measure, int batch, plot_panel *
     for (int64_t i = 0; i < s->count; i++) {
         const elb_row *r = &s->rows[i];
         int64_t source = plot_source(s, r), before = plot_before(s, i, batch);
-        bool shown = measure != ELB_MEASURE_REFINED || source == r->method;
+        bool shown = plot_shown(s, r) && (measure != ELB_MEASURE_REFINED || source == r->method);
         p->points[i] = (elb_figure_point){.name = plot_name(s, r),
                                           .x = 1e3 * r->seconds[batch],
-                                          .y = shown ? r->mean[measure].mean : NAN,
+                                          .y = shown ? plot_height(s, r, measure) : NAN,
                                           .error = r->gain[measure].mean.seeds > 0 ? r->gain[measure].mean.error : NAN,
                                           .color = (int)source,
                                           .open = source != r->method};
