@@ -72,7 +72,8 @@ static void test_training_without_memory(void **state)
     int64_t nth = 1;
     for (bool failed = true; failed; nth++) {
         train_world w;
-        train_world_begin(&w, COUNT, DATA, 1 + (int)(nth % 2), keys);
+        int threads = (int)(nth % 2) + 1;
+        train_world_begin(&w, COUNT, DATA, threads, keys);
         w.f.alloc_countdown = nth;
         elb_status status = train_world_run(&w, "run", false);
         failed = w.f.alloc_countdown == 0;
